@@ -1,0 +1,1 @@
+"""Readers: from what lies on disk to a Capture."""

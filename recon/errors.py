@@ -1,0 +1,34 @@
+"""Errors that a user can act on, each with the exit code of its kind.
+
+Every message names the file or value, what was expected, and the next act.
+"""
+
+
+class ReconError(Exception):
+    """The user's own situation, told without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(ReconError):
+    """The command line asks for something that does not exist."""
+
+    exit_code = 2
+
+
+class DataError(ReconError):
+    """Input that cannot be read, or that cannot be fitted."""
+
+    exit_code = 3
+
+
+class ResourceError(ReconError):
+    """Not enough disk, memory or compute."""
+
+    exit_code = 4
+
+
+class NumericError(ReconError):
+    """A value that is not finite."""
+
+    exit_code = 5

@@ -1,0 +1,1 @@
+"""Gaussians to pixels, and gradients back: one interface, three rasterizers."""
