@@ -19,7 +19,7 @@ core:
 
 $(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard core/* core/kernels/*)
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[dev]' --constraint constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
 	touch $@
 
 clean:
