@@ -110,7 +110,7 @@ class Photo(abc.ABC):
 
     @abc.abstractmethod
     def valid(self) -> Bool[Tensor, "h w"] | None:
-        """Return the pixels to use, or None where all are: masks, and the border of undistortion."""
+        """Return the pixels to use, or None where all are: masks, the border of undistortion."""
 
     @abc.abstractmethod
     def depth(self) -> DepthMap | None:
