@@ -53,7 +53,8 @@ class Rasterizer(abc.ABC):
     """Draws Gaussians with a pinhole camera, and an optional thin lens, differentiably.
 
     Gradients flow from color, alpha, expected and median depth to every tensor of the Gaussians,
-    to `camera.world_to_camera`, to the lens and to the footprint's offsets.
+    to `camera.world_to_camera`, to the lens and to the footprint's offsets. A Gaussian whose
+    projected centre, covariance, opacity or colour is not finite is not drawn, and gets none.
     """
 
     name: ClassVar[str]
