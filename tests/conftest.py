@@ -2,6 +2,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines that are busy make the first example slow; a deadline would only find that.
+settings.register_profile("recon", deadline=None)
+settings.load_profile("recon")
 
 
 @pytest.fixture(scope="session")

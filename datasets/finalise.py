@@ -1,0 +1,178 @@
+"""From a reader's findings to a Capture: checks, sizes, the working frame, and the split."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from recon.camera import Intrinsics
+from recon.datasets.images import PhotoFile
+from recon.datasets.photo_header import PhotoHeader, read_header
+from recon.datasets.points import place_points
+from recon.datasets.poses import checked_pose
+from recon.datasets.source import ReadOptions, SourceCapture, SourceView
+from recon.datasets.split import split_views
+from recon.errors import DataError, UsageError
+from recon.types import Capture, Similarity, View
+
+
+@dataclass(frozen=True, eq=False)
+class Usable:
+    """A view that passed every check."""
+
+    view: SourceView
+    world_to_camera: Float64[np.ndarray, "4 4"]
+    intrinsics: Intrinsics
+    """At the photo's own size."""
+    header: PhotoHeader
+    upright: bool
+
+
+def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
+    """Check, sort, resize, shift and split what a reader found.
+
+    Views that cannot be used are left out with a warning.
+
+    Raises:
+        DataError: no view can be used.
+        UsageError: an option is out of its range.
+    """
+    if not (math.isfinite(options.downscale) and options.downscale >= 1):
+        raise UsageError(f"--downscale {options.downscale}: expected 1 (as it is) or more.")
+    notes, warnings = list(source.notes), list(source.warnings)
+    usable = sorted(usable_views(source, warnings), key=lambda found: found.view.name)
+    if not usable:
+        reasons = "\n  ".join(warnings[:5]) or "the files list no view"
+        raise DataError(f"{source.path}: no view can be used as {source.format}.\n  {reasons}")
+    notes += describe(usable, source)
+    centres = np.stack([centre(found.world_to_camera) for found in usable])
+    offset = centres.mean(axis=0)
+    views = tuple(build_view(found, offset, source, options.downscale) for found in usable)
+    points = place_points(source.points, views, offset, warnings)
+    return Capture(
+        path=source.path,
+        format=source.format,
+        views=views,
+        split=split_views([view.name for view in views], source.split, options),
+        points=points,
+        metric=source.metric,
+        to_source=Similarity.shift(torch.from_numpy(offset)),
+        background=source.background,
+        notes=tuple(notes),
+        warnings=tuple(warnings),
+    )
+
+
+def usable_views(source: SourceCapture, warnings: list[str]) -> list[Usable]:
+    """Keep the views that can be used; say of each other one why not."""
+    kept: list[Usable] = []
+    names: set[str] = set()
+    for view in source.views:
+        try:
+            if view.name in names:
+                raise DataError("its name came before; the first is kept")
+            kept.append(check(view))
+            names.add(view.name)
+        except DataError as error:
+            warnings.append(f"skipped {view.name}: {error}")
+    return kept
+
+
+def check(view: SourceView) -> Usable:
+    """Check one view.
+
+    Raises:
+        DataError: pose, intrinsics, photo, mask or depth cannot be used.
+    """
+    lens = view.intrinsics
+    numbers = (lens.fx, lens.fy, lens.cx, lens.cy)
+    if not all(map(math.isfinite, numbers)) or min(lens.fx, lens.fy, lens.width, lens.height) <= 0:
+        raise DataError(
+            f"its camera is {lens.width}x{lens.height} with fx, fy, cx, cy = {numbers}; expected "
+            "finite numbers and positive focal lengths and sizes"
+        )
+    pose = checked_pose(view.world_to_camera)
+    for kind, path in (("mask", view.mask), ("depth", view.depth)):
+        if path is not None and not path.is_file():
+            raise DataError(f"{path}: no such {kind}; put it there or take its entry out.")
+    header = read_header(view.image)
+    upright = not fits(header.width, header.height, lens)
+    width, height = (header.height, header.width) if upright else (header.width, header.height)
+    if upright and not (header.sideways and fits(width, height, lens)):
+        raise DataError(
+            f"{view.image} has {header.width}x{header.height} pixels and its camera "
+            f"{lens.width}x{lens.height}, another shape; use the photo that was calibrated"
+        )
+    return Usable(view, pose, lens.resized(width, height), header, upright)
+
+
+def fits(width: int, height: int, lens: Intrinsics) -> bool:
+    """Say whether a photo is the camera's, resized; rounding may have cost a pixel."""
+    return abs(width * lens.height / lens.width - height) <= 1.5
+
+
+def centre(world_to_camera: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "3"]:
+    """Return a camera's centre of projection."""
+    return np.asarray(-world_to_camera[:3, :3].T @ world_to_camera[:3, 3])
+
+
+def build_view(
+    found: Usable, offset: Float64[np.ndarray, "3"], source: SourceCapture, downscale: float
+) -> View:
+    """Build the view at the working resolution, in the working frame."""
+    pose = found.world_to_camera.copy()
+    pose[:3, 3] += pose[:3, :3] @ offset
+    lens = found.intrinsics
+    width, height = (max(1, round(size / downscale)) for size in (lens.width, lens.height))
+    photo = PhotoFile(
+        found.view.image,
+        lens,
+        width,
+        height,
+        found.upright,
+        source.background,
+        found.view.mask,
+        found.view.depth,
+        found.view.depth_unit,
+    )
+    return View(
+        name=found.view.name,
+        camera=lens.resized(width, height).pinhole(torch.from_numpy(pose).float()),
+        photo=photo,
+        exif=found.header.exif,
+        sensor=found.view.sensor,
+        time=found.view.time,
+    )
+
+
+def describe(usable: list[Usable], source: SourceCapture) -> list[str]:
+    """Tell of what is done to the photos on the way."""
+    notes = []
+    lenses = Counter(type(u.intrinsics.distortion).__name__ for u in usable if distorted(u))
+    for name, count in lenses.items():
+        notes.append(
+            f"lens distortion ({name}) undone in {count} views: focal length and principal point "
+            "stay, and what the photo does not cover is masked"
+        )
+    resized = [u for u in usable if u.intrinsics.width != u.view.intrinsics.width]
+    if resized:
+        u = resized[0]
+        notes.append(
+            f"{len(resized)} photos are not of their camera's size (such as {u.view.name}, "
+            f"{u.intrinsics.width}x{u.intrinsics.height} for {u.view.intrinsics.width}x"
+            f"{u.view.intrinsics.height}): intrinsics scaled to the photos"
+        )
+    turned = sum(u.upright for u in usable)
+    if turned:
+        notes.append(f"{turned} photos turned by their EXIF orientation, to fit their cameras")
+    if any(u.header.transparent for u in usable):
+        notes.append(f"transparent photos laid on sRGB {source.background}")
+    return notes
+
+
+def distorted(found: Usable) -> bool:
+    """Say whether there is a distortion to undo."""
+    return found.intrinsics.distortion is not None

@@ -1,0 +1,85 @@
+"""Photos on disk: decoded when asked, undistorted, resized by area, with masks and depth.
+
+Intrinsics refer to the pixels as the file stores them: COLMAP and nerfstudio read photos without
+turning them by their EXIF orientation. Only where the camera's size fits the turned photo and not
+the stored one is the photo turned (`recon.datasets.finalise` decides).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, UInt8
+from torch import Tensor
+
+from recon.camera import Intrinsics
+from recon.datasets.decode import decode, decode_depth, decode_values
+from recon.datasets.undistort import nearest, shrink, undistort
+from recon.errors import DataError
+from recon.types import DepthMap, Photo
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoFile(Photo):
+    """A photo in a file, with its mask and its depth in others."""
+
+    path: Path
+    intrinsics: Intrinsics
+    """Of the photo at its own resolution."""
+    width: int
+    """Of the result."""
+    height: int
+    upright: bool = False
+    """Turn by the EXIF orientation first."""
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """sRGB in [0, 1], laid behind transparent pixels; mixed in sRGB, as peers do."""
+    mask_file: Path | None = None
+    depth_file: Path | None = None
+    depth_unit: float = 1.0
+
+    def pixels(self) -> UInt8[Tensor, "h w 3"]:
+        """Decode the photo, undistorted and resized to its view's camera."""
+        pixels = decode(self.path, self.upright, self.background)
+        self.expect(pixels)
+        pixels = shrink(
+            undistort(pixels, self.intrinsics, cv2.INTER_CUBIC), self.width, self.height
+        )
+        return torch.from_numpy(np.ascontiguousarray(pixels))
+
+    def valid(self) -> Bool[Tensor, "h w"] | None:
+        """Return the pixels that are seen whole: not masked, not beyond the photo's border."""
+        if self.mask_file is None and self.intrinsics.distortion is None:
+            return None
+        use = np.ones((self.intrinsics.height, self.intrinsics.width), np.float32)
+        if self.mask_file is not None:
+            mask = (decode_values(self.mask_file) > 0).astype(np.float32)
+            use = nearest(mask, self.intrinsics.width, self.intrinsics.height)
+        use = shrink(undistort(use, self.intrinsics, cv2.INTER_NEAREST), self.width, self.height)
+        # A pixel of the result counts when all that it averages does.
+        whole = torch.from_numpy(use > 1 - 1e-4)
+        return None if bool(whole.all()) else whole
+
+    def depth(self) -> DepthMap | None:
+        """Return the measured depth, taken from the nearest value so that no edge is mixed."""
+        if self.depth_file is None:
+            return None
+        values = decode_depth(self.depth_file)
+        rows, columns = values.shape
+        x, y = self.intrinsics.resized(self.width, self.height).undistortion_maps()
+        x, y = x * (columns / self.width), y * (rows / self.height)
+        covered = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+        row, column = (np.where(covered, axis, 0).astype(np.int64) for axis in (y, x))
+        z = torch.from_numpy(values[row, column] * self.depth_unit).float()
+        valid = torch.from_numpy(covered) & z.isfinite() & (z > 0)
+        return DepthMap(torch.where(valid, z, 0.0), valid)
+
+    def expect(self, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Refuse a photo that is not the one whose header was read."""
+        height, width = pixels.shape[:2]
+        if (width, height) != (self.intrinsics.width, self.intrinsics.height):
+            raise DataError(
+                f"{self.path}: {width}x{height} pixels where {self.intrinsics.width}x"
+                f"{self.intrinsics.height} were expected; the file changed, read the capture again."
+            )

@@ -1,0 +1,66 @@
+"""Reading any capture: recognise the format, translate, finalise."""
+
+from pathlib import Path
+
+from recon.datasets.colmap import ColmapReader
+from recon.datasets.finalise import finalise
+from recon.datasets.source import Reader, ReadOptions
+from recon.datasets.transforms import TransformsReader
+from recon.errors import DataError, UsageError
+from recon.types import Capture
+
+__all__ = ["READERS", "ReadOptions", "Reader", "read_capture"]
+
+READERS: tuple[Reader, ...] = (ColmapReader(), TransformsReader())
+"""In the order of preference where a folder fits several: COLMAP brings points, so it is first."""
+
+
+def read_capture(path: Path, options: ReadOptions | None = None) -> Capture:
+    """Read a folder of posed photos, whatever its format.
+
+    Photos stay on disk until their pixels are asked for.
+
+    Args:
+        path: the folder, or a transforms.json in it.
+        options: size, split, and which format and photos to take; the defaults where absent.
+
+    Raises:
+        DataError: the folder is no capture, or none of its views can be used.
+        UsageError: an option names or asks for something that does not exist.
+    """
+    options = options or ReadOptions()
+    folder = path.parent if path.name == "transforms.json" else path
+    if not folder.is_dir():
+        raise DataError(f"{path}: no such folder; --data takes the folder of a capture.")
+    fitting = [reader for reader in READERS if reader.recognises(folder)]
+    reader = choose(folder, fitting, options.format)
+    source = reader.read(folder, options)
+    others = [other.name for other in fitting if other is not reader]
+    if others and options.format is None:
+        source.notes.insert(
+            0, f"read as {reader.name}; also there: {', '.join(others)} (choose with --format)"
+        )
+    return finalise(source, options)
+
+
+def choose(folder: Path, fitting: list[Reader], name: str | None) -> Reader:
+    """Return the reader asked for, or the first that fits."""
+    if name is not None:
+        named = next((reader for reader in READERS if reader.name == name), None)
+        if named is None:
+            known = ", ".join(reader.name for reader in READERS)
+            raise UsageError(f"--format {name}: expected one of {known}.")
+        return named
+    if not fitting:
+        needs = "\n".join(f"  {reader.name}: {reader.needs}" for reader in READERS)
+        raise DataError(f"{folder}: {contents(folder)} Expected one of these:\n{needs}")
+    return fitting[0]
+
+
+def contents(folder: Path) -> str:
+    """Say what is in a folder, in a sentence."""
+    names = sorted(p.name + ("/" if p.is_dir() else "") for p in folder.iterdir())
+    if not names:
+        return "the folder is empty."
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"not a capture that can be read. It holds {', '.join(names[:12])}{more}."

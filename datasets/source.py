@@ -1,0 +1,107 @@
+"""What a reader hands over, before anything is resized, shifted, sorted or split.
+
+A reader only translates its format; `recon.datasets.finalise` does the rest the same way for all.
+"""
+
+import abc
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+
+from recon.camera import Intrinsics
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a capture is read."""
+
+    format: str | None = None
+    """Read as colmap, transforms, blender or llff; recognised from the folder otherwise."""
+    images: str | None = None
+    """Folder of the photos below the capture, such as images_4; otherwise what the format names."""
+    downscale: float = 1.0
+    """Divide widths and heights by this factor, at least 1; photos are resized by area."""
+    hold_every: int = 8
+    """Hold out every n-th view by name where the files bring no split; 0 trains on every view."""
+    train_list: Path | None = None
+    """A file with the names of the training views, one a line; goes before every other rule."""
+    test_list: Path | None = None
+    """A file with the names of the held-out views, one a line; goes before every other rule."""
+    metric: bool = False
+    """Take the capture's unit of length as metres, where the files do not say so themselves."""
+
+
+@dataclass(frozen=True, eq=False)
+class SourceView:
+    """One photo as its source describes it."""
+
+    name: str
+    """The photo's name in its source, unique if the source is sound."""
+    image: Path
+    """The file of the photo; it may be missing."""
+    world_to_camera: Float64[np.ndarray, "4 4"]
+    """In the source's frame, OpenCV axes; it may hold anything, also NaN."""
+    intrinsics: Intrinsics
+    mask: Path | None = None
+    """An image that is black where the photo must not be used."""
+    depth: Path | None = None
+    """16-bit PNG or .npy: depth along the optical axis, in multiples of `depth_unit`."""
+    depth_unit: float = 1.0
+    sensor: str = ""
+    time: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class SourcePoints:
+    """Points in the source's frame."""
+
+    positions: Float64[np.ndarray, "p 3"]
+    colors: UInt8[np.ndarray, "p 3"]
+
+
+@dataclass(frozen=True)
+class SourceSplit:
+    """The split that came with the files, by view name; views in neither are left alone."""
+
+    train: frozenset[str]
+    test: frozenset[str]
+    rule: str
+
+
+@dataclass(frozen=True, eq=False)
+class SourceCapture:
+    """A capture in its source's own frame and resolution."""
+
+    path: Path
+    format: str
+    views: list[SourceView]
+    points: SourcePoints | None = None
+    split: SourceSplit | None = None
+    metric: bool = False
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Reader(abc.ABC):
+    """One format of captures on disk."""
+
+    name: ClassVar[str]
+    """What `--format` calls it."""
+    needs: ClassVar[str]
+    """The files that make a folder this format, for people."""
+
+    @abc.abstractmethod
+    def recognises(self, path: Path) -> bool:
+        """Say whether a folder looks like this format, from its file names alone."""
+
+    @abc.abstractmethod
+    def read(self, path: Path, options: ReadOptions) -> SourceCapture:
+        """Translate what the folder holds.
+
+        Raises:
+            DataError: a file is missing, malformed or holds no view that can be used.
+        """

@@ -1,0 +1,92 @@
+"""Which views train and which are held out.
+
+In this order: lists given by the user; none held out where `hold_every` is 0; the split that came
+with the files; every n-th view by name, starting with the first.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from recon.datasets.source import ReadOptions, SourceSplit
+from recon.errors import DataError, UsageError
+from recon.types import Split
+
+
+def split_views(names: Sequence[str], own: SourceSplit | None, options: ReadOptions) -> Split:
+    """Split views by the first rule that applies.
+
+    Args:
+        names: the views' names, sorted.
+        own: the split that came with the files.
+        options: the user's wishes.
+
+    Raises:
+        DataError: a list is missing, names no view, or leaves nothing to train on.
+        UsageError: `hold_every` is negative.
+    """
+    if options.train_list is not None or options.test_list is not None:
+        split = by_lists(names, options.train_list, options.test_list)
+    elif options.hold_every == 0:
+        split = Split(tuple(range(len(names))), (), "none held out")
+    elif own is not None:
+        split = by_names(names, own)
+    else:
+        split = every_nth(len(names), options.hold_every)
+    if not split.train:
+        raise DataError(
+            f"no view is left to train on ({len(names)} views, rule: {split.rule}); "
+            "hold out fewer, or none with --hold-every 0."
+        )
+    return split
+
+
+def every_nth(count: int, n: int) -> Split:
+    """Hold out the views whose index is a multiple of n; a single view is kept for training."""
+    if n < 0:
+        raise UsageError(f"--hold-every {n}: expected 0 (none) or more.")
+    held = set(range(0, count, n)) if count > 1 else set()
+    return Split(
+        tuple(i for i in range(count) if i not in held), tuple(sorted(held)), f"every {n}th by name"
+    )
+
+
+def by_names(names: Sequence[str], own: SourceSplit) -> Split:
+    """Follow the files' own split; views in neither set are neither trained on nor tested."""
+    train = tuple(i for i, name in enumerate(names) if name in own.train)
+    test = tuple(i for i, name in enumerate(names) if name in own.test)
+    return Split(train, test, own.rule)
+
+
+def by_lists(names: Sequence[str], train_list: Path | None, test_list: Path | None) -> Split:
+    """Follow the user's lists; with one list only, the other set is all the rest."""
+    train = None if train_list is None else listed(names, train_list)
+    test = None if test_list is None else listed(names, test_list)
+    everything = frozenset(range(len(names)))
+    train = everything - (test or frozenset()) if train is None else train
+    test = everything - train if test is None else test
+    if train & test:
+        both = ", ".join(names[i] for i in sorted(train & test)[:5])
+        raise DataError(f"{train_list} and {test_list} share views: {both}; name each once.")
+    return Split(tuple(sorted(train)), tuple(sorted(test)), "lists")
+
+
+def listed(names: Sequence[str], path: Path) -> frozenset[int]:
+    """Look up the names in a file, one a line: whole, or the file's own name, or its stem."""
+    try:
+        wanted = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a list of names ({error}).") from error
+    index: dict[str, set[int]] = {}
+    for i, name in enumerate(names):
+        for key in {name, PurePosixPath(name).name, PurePosixPath(name).stem}:
+            index.setdefault(key, set()).add(i)
+    found = set()
+    for name in filter(None, wanted):
+        matches = {names.index(name)} if name in names else index.get(name, set())
+        if len(matches) != 1:
+            problem = "names no view" if not matches else f"fits {len(matches)} views"
+            raise DataError(
+                f"{path}: {name} {problem}; `recon inspect` lists the names, such as {names[0]}."
+            )
+        found |= matches
+    return frozenset(found)

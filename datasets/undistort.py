@@ -1,0 +1,52 @@
+"""Undoing lens distortion and resizing, on arrays."""
+
+from functools import lru_cache
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from recon.camera import Intrinsics
+
+Image = TypeVar("Image", UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"])
+
+
+@lru_cache(maxsize=8)
+def undistortion(
+    intrinsics: Intrinsics,
+) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+    """Return where each undistorted pixel lies in the photo, and whether it lies there at all.
+
+    The coordinates are cv2.remap's, for which the first pixel's centre is (0, 0).
+    """
+    x, y = intrinsics.undistortion_maps()
+    covered = (x >= 0) & (x <= intrinsics.width) & (y >= 0) & (y <= intrinsics.height)
+    x, y = (np.where(covered, axis - 0.5, 0).astype(np.float32) for axis in (x, y))
+    return x, y, covered
+
+
+def undistort(image: Image, intrinsics: Intrinsics, interpolation: int) -> Image:
+    """Undo the lens' distortion; 0 where the photo has nothing to show."""
+    if intrinsics.distortion is None:
+        return image
+    x, y, covered = undistortion(intrinsics)
+    image = cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    image[~covered] = 0
+    return image
+
+
+def shrink(image: Image, width: int, height: int) -> Image:
+    """Average over the area of each pixel of the result."""
+    if image.shape[:2] == (height, width):
+        return image
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def nearest(
+    values: Float32[np.ndarray, "a b"], width: int, height: int
+) -> Float32[np.ndarray, "h w"]:
+    """Resize without mixing values."""
+    rows = ((np.arange(height) + 0.5) * values.shape[0] / height).astype(np.int64)
+    columns = ((np.arange(width) + 0.5) * values.shape[1] / width).astype(np.int64)
+    return np.ascontiguousarray(values[rows[:, None], columns])
