@@ -17,7 +17,7 @@ from recon.types import Camera, ThinLens
 
 @dataclass(frozen=True, eq=False)
 class Splats:
-    """The Gaussians that are drawn, as they lie on the image plane, front to back."""
+    """The Gaussians that are drawn, as they lie on the image plane."""
 
     source: Int[Tensor, " m"]
     """Which Gaussian each one was."""
@@ -149,13 +149,11 @@ def _rotations(quaternions: Float[Tensor, "n 4"]) -> Float[Tensor, "n 3 3"]:
 
 def shade(gaussians: Gaussians, camera: Camera, sh_degree: int) -> Float[Tensor, "n 3"]:
     """Evaluate the colours seen from a camera: max(0, 0.5 + harmonics), order as in 3DGS files."""
+    toward = gaussians.means - camera.position.to(gaussians.means)
+    used = (sh_degree + 1) ** 2 - 1
+    basis = _harmonics(toward / toward.norm(dim=-1, keepdim=True))[:, :used]
     colors = HARMONIC_BAND_0 * gaussians.sh_base[:, 0]
-    if sh_degree > 0:
-        toward = gaussians.means - camera.position.to(gaussians.means)
-        basis = _harmonics(toward / toward.norm(dim=-1, keepdim=True))[
-            :, : (sh_degree + 1) ** 2 - 1
-        ]
-        colors = colors + torch.einsum("nk,nkc->nc", basis, gaussians.sh_rest[:, : basis.shape[1]])
+    colors = colors + torch.einsum("nk,nkc->nc", basis, gaussians.sh_rest[:, :used])
     return (colors + 0.5).clamp(min=0)
 
 

@@ -55,13 +55,10 @@ class ReferenceRasterizer(Rasterizer):
         color, alpha, weighted_depth, median_depth = image.tensor_split([3, 4, 5], -1)
         if background is not None:
             color = color + (1 - alpha) * background.to(color)
-        # Dividing only where something was drawn keeps 0 / 0 out of the backward pass.
-        drawn = alpha > 0
-        expected_depth = torch.where(drawn, weighted_depth / torch.where(drawn, alpha, 1), 0)
         return Render(
             color=color,
             alpha=alpha[..., 0],
-            expected_depth=expected_depth[..., 0],
+            expected_depth=expected_depth(weighted_depth, alpha)[..., 0],
             median_depth=median_depth[..., 0] if median else None,
             footprint=ScreenFootprint(offsets, footprint_radii(splats, len(gaussians))),
         )
@@ -71,6 +68,15 @@ def footprint_radii(splats: Splats, count: int) -> Int[Tensor, " n"]:
     """Return every Gaussian's larger half-extent, rounded up; 0 where it was not drawn."""
     radii = torch.zeros(count, dtype=torch.int32, device=splats.source.device)
     return radii.index_copy(0, splats.source, splats.extents.amax(-1).ceil().int())
+
+
+def expected_depth(
+    weighted_depth: Float[Tensor, "h w 1"], alpha: Float[Tensor, "h w 1"]
+) -> Float[Tensor, "h w 1"]:
+    """Divide the sum of weight times z by the sum of weights; 0 where nothing was drawn."""
+    # Dividing only where something was drawn keeps 0 / 0 out of the backward pass.
+    drawn = alpha > 0
+    return torch.where(drawn, weighted_depth / torch.where(drawn, alpha, 1), 0)
 
 
 def composite(splats: Splats, width: int, height: int) -> Float[Tensor, "h w 6"]:
