@@ -14,8 +14,10 @@ from setuptools.command.build_ext import build_ext
 # One more copy of the kernels for each of these; core/module.cpp chooses when it is loaded.
 LEVELS = ["x86-64-v3", "x86-64-v4"] if sysconfig.get_platform() == "linux-x86_64" else []
 
-# -fno-wrapv takes back what Python itself was compiled with and hands down.
-FLAGS = ["-std=c++17", "-O3", "-g0", "-fno-wrapv", "-fno-math-errno", "-fvisibility=hidden"]
+# -fno-wrapv takes back what Python itself was compiled with and hands down. Without traps and errno
+# the compiler may compute both sides of a choice, which is what vectorises it.
+FLAGS = ["-std=c++17", "-O3", "-g0", "-fno-wrapv", "-fno-math-errno", "-fno-trapping-math"]
+FLAGS += ["-fvisibility=hidden"]
 OPENMP = []
 if sys.platform == "linux":
     OPENMP = ["-fopenmp"]  # Apple's clang ships without it.

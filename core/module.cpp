@@ -63,4 +63,5 @@ NB_MODULE(_core, m) {
 #endif
   }, "Count the threads the kernels use.");
   recon::bind_adam(m);
+  recon::bind_photometric(m);
 }

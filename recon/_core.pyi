@@ -14,3 +14,10 @@ def adam_step(
     epsilon: float,
     step: int,
 ) -> None: ...
+def photometric(
+    rendered: Tensor,
+    photo: Tensor,
+    mask: Tensor | None,
+    ssim_weight: float,
+    gradient: Tensor | None,
+) -> tuple[float, float]: ...
