@@ -44,9 +44,7 @@ def write_ply(path: Path, gaussians: Gaussians, to_source: Similarity, *, metric
     header = [
         "ply",
         "format binary_little_endian 1.0",
-        f"comment Gaussian splats by recon {version('defocus-recon')}",
-        f"comment units: {'metres' if metric else 'those of the input, not known to be metres'}",
-        "comment frame: that of the input",
+        *frame_comments(metric),
         f"element vertex {len(table)}",
         *(f"property float {name}" for name in PROPERTIES),
         "end_header\n",
@@ -54,6 +52,15 @@ def write_ply(path: Path, gaussians: Gaussians, to_source: Similarity, *, metric
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write("\n".join(header).encode("ascii"))
         table.tofile(file)
+
+
+def frame_comments(metric: bool) -> list[str]:
+    """Return the lines of a PLY header that say who wrote it, in which units and frame."""
+    return [
+        f"comment Gaussian splats by recon {version('defocus-recon')}",
+        f"comment units: {'metres' if metric else 'those of the input, not known to be metres'}",
+        "comment frame: that of the input",
+    ]
 
 
 def read_ply(path: Path) -> Gaussians:
