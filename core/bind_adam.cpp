@@ -8,7 +8,7 @@ namespace nb = nanobind;
 void recon::bind_adam(nb::module_ &m) {
   m.def("adam_step",
         [](Floats values, ConstFloats gradients, Floats mean, Floats mean_square,
-           float learning_rate, float beta1, float beta2, float epsilon, int64_t step) {
+           double learning_rate, double beta1, double beta2, double epsilon, int64_t step) {
           const size_t count = values.size();
           if (gradients.size() != count || mean.size() != count || mean_square.size() != count)
             throw std::invalid_argument("adam_step: arrays differ in size");

@@ -7,7 +7,7 @@
 namespace recon {
 
 struct AdamRates {
-  float learning_rate, beta1, beta2, epsilon;
+  double learning_rate, beta1, beta2, epsilon;
   int64_t step;  // Counted from 1.
 };
 
