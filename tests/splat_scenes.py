@@ -85,6 +85,13 @@ def cloud(n: int, *, sigma: float = 0.1, opacity_logit: float = 0.0, seed: int =
     return scene.to(torch.float32).to(torch.float64)
 
 
+def needles(n: int) -> Gaussians:
+    """A cloud of Gaussians two hundred times as long as wide."""
+    scene = cloud(n, seed=9)
+    scene.log_scales[:] = torch.tensor([0.4, 0.002, 0.002], dtype=torch.float64).log()
+    return scene.to(torch.float32).to(torch.float64)
+
+
 @dataclass(frozen=True)
 class Case:
     """What to draw, in float64."""
