@@ -18,6 +18,8 @@ from recon.datasets.split import split_views
 from recon.errors import DataError, UsageError
 from recon.types import Capture, Similarity, View
 
+BLACK = (0.0, 0.0, 0.0)
+
 
 @dataclass(frozen=True, eq=False)
 class Usable:
@@ -60,7 +62,7 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
         points=points,
         metric=source.metric,
         to_source=Similarity.shift(torch.from_numpy(offset)),
-        background=source.background,
+        background=source.background if transparent(usable) else BLACK,
         notes=tuple(notes),
         warnings=tuple(warnings),
     )
@@ -168,9 +170,14 @@ def describe(usable: list[Usable], source: SourceCapture) -> list[str]:
     turned = sum(u.upright for u in usable)
     if turned:
         notes.append(f"{turned} photos turned by their EXIF orientation, to fit their cameras")
-    if any(u.header.transparent for u in usable):
+    if transparent(usable):
         notes.append(f"transparent photos laid on sRGB {source.background}")
     return notes
+
+
+def transparent(usable: list[Usable]) -> bool:
+    """Say whether what lies behind the scene can be seen in a photo."""
+    return any(found.header.transparent for found in usable)
 
 
 def distorted(found: Usable) -> bool:

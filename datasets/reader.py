@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from recon.datasets.blender import BlenderReader
 from recon.datasets.colmap import ColmapReader
 from recon.datasets.finalise import finalise
+from recon.datasets.llff import LlffReader
 from recon.datasets.source import Reader, ReadOptions
 from recon.datasets.transforms import TransformsReader
 from recon.errors import DataError, UsageError
@@ -11,7 +13,7 @@ from recon.types import Capture
 
 __all__ = ["READERS", "ReadOptions", "Reader", "read_capture"]
 
-READERS: tuple[Reader, ...] = (ColmapReader(), TransformsReader())
+READERS: tuple[Reader, ...] = (ColmapReader(), TransformsReader(), BlenderReader(), LlffReader())
 """In the order of preference where a folder fits several: COLMAP brings points, so it is first."""
 
 

@@ -69,21 +69,29 @@ class TransformsReader(Reader):
 
 
 def read_frames(
-    folder: Path, content: Json, images: str | None, warnings: list[str]
+    folder: Path, content: Json, images: str | None, warnings: list[str], rig: bool = True
 ) -> list[SourceView]:
-    """Translate frames; those that lack something are skipped, by name."""
+    """Translate frames; those that lack something are skipped, by name.
+
+    Args:
+        folder: what paths are relative to, and must not leave.
+        content: the whole file.
+        images: a folder to take photos from instead of the first part of their paths.
+        warnings: what is added to.
+        rig: whether photos in several folders come from several cameras.
+    """
     paths = [str(frame.get("file_path", "")).removeprefix("./") for frame in content["frames"]]
+    cameras = sensors(paths) if rig else [""] * len(paths)
     views = []
-    for index, sensor in enumerate(sensors(paths)):
-        entry = Entry(content, index)
+    for index, sensor in enumerate(cameras):
         try:
-            views.append(read_frame(folder, entry, images, sensor))
+            views.append(read_frame(folder, Entry(content, index), images, sensor))
         except DataError as error:
             warnings.append(f"skipped {error}")
     return views
 
 
-def read_frame(folder: Path, entry: Entry, images: str | None, sensor: str = "") -> SourceView:
+def read_frame(folder: Path, entry: Entry, images: str | None, sensor: str) -> SourceView:
     """Translate one frame.
 
     Raises:
