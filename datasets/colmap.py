@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from recon.datasets import colmap_binary, colmap_text
 from recon.datasets.colmap_cameras import intrinsics
 from recon.datasets.colmap_model import ColmapImage, ColmapModel
-from recon.datasets.files import photo_folder, sensors, within
+from recon.datasets.folders import photo_folder, sensors, within
 from recon.datasets.source import Reader, ReadOptions, SourceCapture, SourcePoints, SourceView
 from recon.errors import DataError
 

@@ -6,6 +6,7 @@ Source: COLMAP's documentation, "Output Format".
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class Cursor:
         self.data = path.read_bytes()
         self.position = 0
 
-    def take(self, layout: struct.Struct) -> tuple[float, ...]:
+    def take(self, layout: struct.Struct) -> tuple[Any, ...]:
         """Read numbers."""
         self.require(layout.size)
         values = layout.unpack_from(self.data, self.position)
@@ -37,15 +38,9 @@ class Cursor:
 
     def count(self, smallest: int) -> int:
         """Read how many records follow, each at least so many bytes long."""
-        (count,) = COUNT.unpack(self.bytes(8))
+        count: int = self.take(COUNT)[0]
         self.require(count * smallest, f"{count} records")
-        return int(count)
-
-    def bytes(self, length: int) -> bytes:
-        """Read so many bytes."""
-        self.require(length)
-        self.position += length
-        return self.data[self.position - length : self.position]
+        return count
 
     def skip(self, length: int, what: str) -> None:
         """Pass over so many bytes."""
@@ -99,7 +94,7 @@ def read_cameras(path: Path) -> dict[int, ColmapCamera]:
     cursor = Cursor(path)
     cameras = {}
     for _ in range(cursor.count(SMALLEST_CAMERA)):
-        number, model_number, width, height = map(int, cursor.take(CAMERA))
+        number, model_number, width, height = cursor.take(CAMERA)
         model = BY_NUMBER.get(model_number)
         if model is None:
             raise cursor.broken(
@@ -118,9 +113,9 @@ def read_images(path: Path) -> list[ColmapImage]:
     for _ in range(cursor.count(SMALLEST_IMAGE)):
         number, qw, qx, qy, qz, tx, ty, tz, camera = cursor.take(IMAGE)
         name = cursor.name()
-        (observations,) = COUNT.unpack(cursor.bytes(8))
+        (observations,) = cursor.take(COUNT)
         cursor.skip(observations * OBSERVATION, f"{observations} observations of {name}")
-        images.append(ColmapImage(int(number), (qw, qx, qy, qz), (tx, ty, tz), int(camera), name))
+        images.append(ColmapImage(number, (qw, qx, qy, qz), (tx, ty, tz), camera, name))
     return images
 
 
@@ -136,6 +131,6 @@ def read_points(path: Path) -> ColmapPoints:
         _, x, y, z, red, green, blue, _ = cursor.take(POINT)
         positions[row] = x, y, z
         colors[row] = red, green, blue
-        (length,) = COUNT.unpack(cursor.bytes(8))
+        (length,) = cursor.take(COUNT)
         cursor.skip(length * TRACK_ELEMENT, f"a track of {length}")
     return ColmapPoints(positions, colors)

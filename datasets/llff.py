@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from recon.camera import Intrinsics
-from recon.datasets.files import photo_folder, photos_in
+from recon.datasets.folders import photo_folder, photos_in
 from recon.datasets.poses import from_camera_to_world
 from recon.datasets.source import Reader, ReadOptions, SourceCapture, SourceView
 from recon.errors import DataError

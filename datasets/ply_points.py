@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 from plyfile import PlyData, PlyParseError  # type: ignore[import-untyped]
 
-from recon.datasets.files import within
+from recon.datasets.folders import within
 from recon.datasets.source import SourcePoints
 from recon.errors import DataError
 

@@ -9,7 +9,7 @@ A key `"metric": true` says that lengths are metres.
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from recon.datasets.files import PHOTO_SUFFIXES, sensors, within
+from recon.datasets.folders import PHOTO_SUFFIXES, sensors, within
 from recon.datasets.ply_points import read_points
 from recon.datasets.poses import from_opengl
 from recon.datasets.source import (

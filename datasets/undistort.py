@@ -1,15 +1,12 @@
 """Undoing lens distortion and resizing, on arrays."""
 
 from functools import lru_cache
-from typing import TypeVar
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Shaped
 
 from recon.camera import Intrinsics
-
-Image = TypeVar("Image", UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"])
 
 
 @lru_cache(maxsize=8)
@@ -26,7 +23,9 @@ def undistortion(
     return x, y, covered
 
 
-def undistort(image: Image, intrinsics: Intrinsics, interpolation: int) -> Image:
+def undistort(
+    image: Shaped[np.ndarray, "h w *channels"], intrinsics: Intrinsics, interpolation: int
+) -> Shaped[np.ndarray, "h w *channels"]:
     """Undo the lens' distortion; 0 where the photo has nothing to show."""
     if intrinsics.distortion is None:
         return image
@@ -36,7 +35,9 @@ def undistort(image: Image, intrinsics: Intrinsics, interpolation: int) -> Image
     return image
 
 
-def shrink(image: Image, width: int, height: int) -> Image:
+def shrink(
+    image: Shaped[np.ndarray, "h w *channels"], width: int, height: int
+) -> Shaped[np.ndarray, "{height} {width} *channels"]:
     """Average over the area of each pixel of the result."""
     if image.shape[:2] == (height, width):
         return image
@@ -45,7 +46,7 @@ def shrink(image: Image, width: int, height: int) -> Image:
 
 def nearest(
     values: Float32[np.ndarray, "a b"], width: int, height: int
-) -> Float32[np.ndarray, "h w"]:
+) -> Float32[np.ndarray, "{height} {width}"]:
     """Resize without mixing values."""
     rows = ((np.arange(height) + 0.5) * values.shape[0] / height).astype(np.int64)
     columns = ((np.arange(width) + 0.5) * values.shape[1] / width).astype(np.int64)
