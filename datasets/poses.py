@@ -7,7 +7,7 @@ from recon.errors import DataError
 
 # Poses are often printed with few digits; beyond this they are no rotations that lost digits.
 TOLERANCE = 5e-3
-OPENGL_TO_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
+OPENGL_TO_OPENCV = np.array([1.0, -1.0, -1.0, 1.0])  # Factors of the columns.
 
 
 def checked_pose(pose: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "4 4"]:
@@ -35,10 +35,11 @@ def from_camera_to_world(pose: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray
     """Invert a rigid transform; what is not rigid stays not rigid, for `checked_pose` to find."""
     inverse = np.eye(4)
     inverse[:3, :3] = pose[:3, :3].T
-    inverse[:3, 3] = -pose[:3, :3].T @ pose[:3, 3]
+    with np.errstate(invalid="ignore"):
+        inverse[:3, 3] = -pose[:3, :3].T @ pose[:3, 3]
     return inverse
 
 
 def from_opengl(camera_to_world: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "4 4"]:
     """Return `world_to_camera`, OpenCV axes, of a pose whose camera looks along -z with y up."""
-    return from_camera_to_world(camera_to_world @ OPENGL_TO_OPENCV)
+    return from_camera_to_world(camera_to_world * OPENGL_TO_OPENCV)

@@ -1,0 +1,107 @@
+"""`recon inspect` for people: the facts of a capture as a table."""
+
+from collections.abc import Iterator
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from recon.inspect import CameraFacts, Inspection, Range
+from recon.photo_facts import Spread
+
+CAMERAS = 4
+"""At most so many cameras are listed."""
+NAMES = 5
+"""At most so many photos that stand out are named."""
+LENS = {
+    "f_number": "f/{}",
+    "focal_length_mm": "{} mm",
+    "focal_length_35mm": "{} mm as on 35 mm film",
+    "focus_distance": "focused at {} m",
+    "exposure_seconds": "{} s",
+    "iso": "ISO {}",
+}
+
+
+def print_inspection(inspection: Inspection, console: Console) -> None:
+    """Print what was found, then what was chosen, then what was skipped."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, text in rows(inspection):
+        table.add_row(label, escape(text))
+    notes = [Text(f"note: {note}") for note in inspection.notes]
+    warnings = [Text(f"warning: {warning}", style="yellow") for warning in inspection.warnings]
+    console.print(Group(table, *notes, *warnings))
+
+
+def rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
+    """Yield label and text of each line of the table."""
+    i = inspection
+    yield "data", f"{i.path} ({i.format})"
+    yield "views", f"{i.views}: {', '.join(f'{n} of {size}' for size, n in i.sizes.items())}"
+    yield "cameras", "\n".join(cameras(i.cameras))
+    yield "units", f"{i.unit}; cameras within {i.extent:.3g} {i.unit} of their centre"
+    unused = f", {i.split.unused} in neither" if i.split.unused else ""
+    yield "split", f"{i.split.train} train, {i.split.test} test{unused} ({i.split.rule})"
+    yield "points", points(i)
+    if i.depth is not None:
+        at = depths(i.depth.depths, i.unit)
+        yield "depth", f"{i.depth.views} views, {i.depth.coverage:.0%} of their pixels{at}"
+    if i.sharpness is not None:
+        yield "sharpness", spread(i.sharpness, "blurred")
+    if i.exposure is not None:
+        yield "exposure", spread(i.exposure, "of another exposure")
+    if i.lens:
+        yield "lens", ", ".join(LENS[k].format(span(r)) for k, r in i.lens.items()) + " (EXIF)"
+    if i.forecast is not None:
+        memory, minutes = i.forecast.memory_bytes / 2**30, i.forecast.seconds / 60
+        yield "forecast", f"about {minutes:.1f} min and {memory:.1f} GiB for the default fit"
+
+
+def cameras(facts: tuple[CameraFacts, ...]) -> Iterator[str]:
+    """Yield a line for each of the busiest cameras."""
+    for camera in facts[:CAMERAS]:
+        name = f"{camera.sensor}: " if camera.sensor else ""
+        yield (
+            f"{name}{camera.width}x{camera.height}, focal length {camera.fx:.1f} px, "
+            f"{camera.angle_of_view:.0f}° across, {camera.views} views"
+        )
+    if len(facts) > CAMERAS:
+        yield f"and {len(facts) - CAMERAS} more"
+
+
+def points(inspection: Inspection) -> str:
+    """Say how many points there are and how well they fit the views."""
+    facts = inspection.points
+    if facts is None:
+        return "none: the fit starts from points spread before the cameras"
+    lost = ""
+    if facts.outside_every_photo > 0:
+        lost = f", {facts.outside_every_photo:.1%} in no photo"
+    return f"{facts.count}{depths(facts.depths, inspection.unit)}{lost}"
+
+
+def depths(percentiles: tuple[float, float, float] | None, unit: str) -> str:
+    """Say how far things are, if anything is known of it."""
+    if percentiles is None:
+        return ""
+    low, middle, high = percentiles
+    return f", {low:.3g} to {high:.3g} {unit} away (half within {middle:.3g})"
+
+
+def spread(facts: Spread, what: str) -> str:
+    """Say how a number varies, and which photos stand out."""
+    text = f"{facts.lowest:.3g} to {facts.highest:.3g}, median {facts.median:.3g}"
+    if not facts.outliers:
+        return text
+    more = ", ..." if len(facts.outliers) > NAMES else ""
+    return f"{text}; {what}: {', '.join(facts.outliers[:NAMES])}{more}"
+
+
+def span(facts: Range) -> str:
+    """Write one number where all photos agree, else two."""
+    if facts.lowest == facts.highest:
+        return f"{facts.lowest:.4g}"
+    return f"{facts.lowest:.4g} to {facts.highest:.4g}"

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recon.datasets.reader import ReadOptions
+from recon.datasets.source import SourceSplit
+from recon.datasets.split import split_views
+from recon.errors import DataError, UsageError
+
+NAMES = [f"cam/{i:02d}.jpg" for i in range(10)]
+
+
+@given(st.integers(2, 300), st.integers(2, 20))
+def test_every_nth(count: int, n: int) -> None:
+    names = [f"{i:04d}" for i in range(count)]
+    split = split_views(names, None, ReadOptions(hold_every=n))
+    assert all(i % n == 0 for i in split.test)
+    assert sorted(split.train + split.test) == list(range(count))
+    assert len(split.test) == -(-count // n)
+
+
+def test_a_single_view_trains() -> None:
+    assert split_views(["a"], None, ReadOptions()).train == (0,)
+
+
+def test_nothing_left_to_train_on() -> None:
+    with pytest.raises(DataError, match="--hold-every 0"):
+        split_views(NAMES, None, ReadOptions(hold_every=1))
+
+
+def test_negative() -> None:
+    with pytest.raises(UsageError, match="--hold-every -2"):
+        split_views(NAMES, None, ReadOptions(hold_every=-2))
+
+
+def test_lists_go_before_the_files_own(tmp_path: Path) -> None:
+    own = SourceSplit(frozenset(NAMES[:5]), frozenset(NAMES[5:]), "the files' own")
+    assert split_views(NAMES, own, ReadOptions()).test == (5, 6, 7, 8, 9)
+    assert split_views(NAMES, own, ReadOptions(hold_every=0)).test == ()
+    test = tmp_path / "test.txt"
+    test.write_text("cam/03.jpg\n\n 04.jpg \n05\n")  # Whole, without folder, without ending.
+    split = split_views(NAMES, own, ReadOptions(test_list=test))
+    assert split.test == (3, 4, 5)
+    assert split.train == (0, 1, 2, 6, 7, 8, 9)
+    assert split.rule == "lists"
+    train = tmp_path / "train.txt"
+    train.write_text("00\n01\n")
+    split = split_views(NAMES, own, ReadOptions(train_list=train, test_list=test))
+    assert (split.train, split.test) == ((0, 1), (3, 4, 5))
+    assert split_views(NAMES, own, ReadOptions(train_list=train)).test == tuple(range(2, 10))
+
+
+def test_lists_that_cannot_be_followed(tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    with pytest.raises(DataError, match="cannot be read"):
+        split_views(NAMES, None, ReadOptions(test_list=names))
+    names.write_text("cam/77.jpg\n")
+    with pytest.raises(DataError, match="names no view"):
+        split_views(NAMES, None, ReadOptions(test_list=names))
+    names.write_text("00\n")
+    with pytest.raises(DataError, match="fits 2 views"):
+        split_views(["a/00.jpg", "b/00.jpg"], None, ReadOptions(test_list=names))
+    with pytest.raises(DataError, match="share views"):
+        split_views(NAMES, None, ReadOptions(test_list=names, train_list=names))
