@@ -1,0 +1,57 @@
+"""One picture a view for people: photo, render, error and depth side by side."""
+
+from jaxtyping import Bool, UInt8
+from torch import Tensor
+
+from recon.pictures import (
+    DepthRange,
+    Picture,
+    depth_picture,
+    error_picture,
+    side_by_side,
+    with_caption,
+    with_legend,
+)
+from recon.predictions import Prediction
+from recon.types import DepthMap
+
+LARGEST_ERROR = 0.25
+"""The mean absolute difference of the channels, in [0, 1], that is drawn brightest."""
+
+
+def error_strip(
+    photo: UInt8[Tensor, "h w 3"],
+    valid: Bool[Tensor, "h w"],
+    prediction: Prediction,
+    truth: DepthMap | None,
+    captions: tuple[str, str],
+    unit: str,
+) -> Picture:
+    """Draw photo | render | absolute error | expected depth, and the true depth where it exists.
+
+    Both depths share their colours, which span the rendered depth.
+
+    Args:
+        photo: what was to be predicted.
+        valid: the pixels that count; the error of the others is not drawn.
+        prediction: of the same size.
+        truth: the measured depth, where there is one.
+        captions: above the photo, and above the render.
+        unit: of the legend's numbers.
+    """
+    difference = (prediction.color.float() - photo.float()).abs().mean(dim=-1) / 255
+    drawn = prediction.alpha > 0.5
+    span = DepthRange.of(prediction.expected_depth[drawn], unit)
+    pictures = [
+        with_caption(photo.numpy(), captions[0]),
+        with_caption(prediction.color.numpy(), captions[1]),
+        with_caption(
+            error_picture(difference, valid, LARGEST_ERROR), f"error, 0 to {LARGEST_ERROR:.0%}"
+        ),
+        with_caption(
+            with_legend(depth_picture(prediction.expected_depth, drawn, span), span), "depth"
+        ),
+    ]
+    if truth is not None:
+        pictures.append(with_caption(depth_picture(truth.z, truth.valid, span), "true depth"))
+    return side_by_side(pictures)

@@ -1,0 +1,145 @@
+"""Rendered views on disk: written before anything is scored, and read back for scoring.
+
+A folder holds `predictions/<view>.png` (8 bit) and `depth/<view>.npz` with the float32 arrays
+`expected` and `median` (z along the optical axis, 0 where nothing was drawn) and `alpha`.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from recon.errors import DataError
+from recon.files import replacing
+from recon.gaussians import Gaussians
+from recon.pictures import as_8_bit, read_png, write_png
+from recon.raster.interface import Rasterizer
+from recon.types import Camera, View
+from recon.view_files import file_stems
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a scene says a view looks like."""
+
+    color: UInt8[Tensor, "h w 3"]
+    expected_depth: Float[Tensor, "h w"]
+    median_depth: Float[Tensor, "h w"]
+    alpha: Float[Tensor, "h w"]
+
+    def covered_depths(self) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"]]:
+        """Return expected and median depth where the scene covers the pixel, 0 elsewhere.
+
+        Covered is an alpha of at least 0.5, which is just where the median depth exists. The
+        expected depth of fainter pixels is that of stray Gaussians; both are scored alike.
+        """
+        covered = (self.alpha >= 0.5) & (self.median_depth > 0)
+        return (
+            torch.where(covered, self.expected_depth, 0),
+            torch.where(covered, self.median_depth, 0),
+        )
+
+
+@dataclass(frozen=True)
+class PredictionFiles:
+    """Where the prediction of one view lies."""
+
+    color: Path
+    depth: Path
+
+    def load(self, camera: Camera) -> Prediction:
+        """Read the prediction of a view of this camera's size.
+
+        Raises:
+            DataError: a file is missing, damaged, or of another size.
+        """
+        color = read_png(self.color, camera.width, camera.height)
+        arrays = _read_arrays(self.depth, camera)
+        return Prediction(torch.from_numpy(color), *(torch.from_numpy(a) for a in arrays))
+
+
+def prediction_files(folder: Path, views: Sequence[View]) -> dict[str, PredictionFiles]:
+    """Return each view's files by the view's name."""
+    return {
+        name: PredictionFiles(
+            folder / "predictions" / f"{stem}.png", folder / "depth" / f"{stem}.npz"
+        )
+        for name, stem in file_stems([view.name for view in views]).items()
+    }
+
+
+def predict(
+    gaussians: Gaussians,
+    views: Sequence[View],
+    rasterizer: Rasterizer,
+    background: tuple[float, float, float],
+    folder: Path,
+    *,
+    sh_degree: int = 3,
+    on_view: Callable[[View], None] = lambda view: None,
+) -> None:
+    """Render every view and write what came out, after removing what the folder held before.
+
+    So an interrupted call leaves a folder that cannot be scored, not a mixture of two scenes.
+
+    Args:
+        gaussians: in the frame of the views' cameras.
+        views: of which only names and cameras are looked at, never photos.
+        rasterizer: draws them.
+        background: sRGB behind the scene.
+        folder: created where it does not exist.
+        sh_degree: see `Rasterizer.render`.
+        on_view: called after each view, for progress.
+
+    Raises:
+        ResourceError: the disk is full, or the folder cannot be written to.
+    """
+    for pattern in ("predictions/*.png", "depth/*.npz", "summary.json", "views.csv"):
+        for earlier in folder.glob(pattern):
+            earlier.unlink()
+    files = prediction_files(folder, views)
+    scene = gaussians.to(rasterizer.device)
+    behind = torch.tensor(background, device=rasterizer.device, dtype=scene.means.dtype)
+    for view in views:
+        with torch.no_grad():
+            render = rasterizer.render(
+                scene, view.camera, sh_degree=sh_degree, background=behind, median=True
+            )
+        assert render.median_depth is not None
+        write_png(files[view.name].color, as_8_bit(render.color))
+        _write_arrays(
+            files[view.name].depth,
+            expected=render.expected_depth,
+            median=render.median_depth,
+            alpha=render.alpha,
+        )
+        on_view(view)
+
+
+def _write_arrays(path: Path, *, expected: Tensor, median: Tensor, alpha: Tensor) -> None:
+    expected_z, median_z, covered = (a.float().cpu().numpy() for a in (expected, median, alpha))
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, expected=expected_z, median=median_z, alpha=covered)
+
+
+def _read_arrays(path: Path, camera: Camera) -> list[Float[np.ndarray, "h w"]]:
+    shape = (camera.height, camera.width)
+    expected = (
+        f"expected the arrays expected, median and alpha of {camera.width}x{camera.height} "
+        "float32 values, render the views again"
+    )
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = [file[name] for name in ("expected", "median", "alpha")]
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read ({error}); {expected}") from error
+    for array in arrays:
+        if array.shape != shape or array.dtype != np.float32:
+            raise DataError(f"{path}: holds {array.dtype} of shape {array.shape}; {expected}")
+    return arrays
