@@ -13,6 +13,7 @@ from recon.pictures import (
     with_legend,
 )
 from recon.predictions import Prediction
+from recon.raster.interface import COVERED
 from recon.types import DepthMap
 
 LARGEST_ERROR = 0.25
@@ -40,7 +41,7 @@ def error_strip(
         unit: of the legend's numbers.
     """
     difference = (prediction.color.float() - photo.float()).abs().mean(dim=-1) / 255
-    drawn = prediction.alpha > 0.5
+    drawn = prediction.alpha >= COVERED
     span = DepthRange.of(prediction.expected_depth[drawn], unit)
     pictures = [
         with_caption(photo.numpy(), captions[0]),

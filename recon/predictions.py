@@ -19,7 +19,7 @@ from recon.errors import DataError
 from recon.files import replacing
 from recon.gaussians import Gaussians
 from recon.pictures import as_8_bit, read_png, write_png
-from recon.raster.interface import Rasterizer
+from recon.raster.interface import COVERED, Rasterizer
 from recon.types import Camera, View
 from recon.view_files import file_stems
 
@@ -34,12 +34,9 @@ class Prediction:
     alpha: Float[Tensor, "h w"]
 
     def covered_depths(self) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"]]:
-        """Return expected and median depth where the scene covers the pixel, 0 elsewhere.
-
-        Covered is an alpha of at least 0.5, which is just where the median depth exists. The
-        expected depth of fainter pixels is that of stray Gaussians; both are scored alike.
-        """
-        covered = (self.alpha >= 0.5) & (self.median_depth > 0)
+        """Return expected and median depth where the scene covers the pixel, 0 elsewhere."""
+        # Rounding may leave a pixel that is just covered without a median.
+        covered = (self.alpha >= COVERED) & (self.median_depth > 0)
         return (
             torch.where(covered, self.expected_depth, 0),
             torch.where(covered, self.median_depth, 0),

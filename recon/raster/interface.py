@@ -22,6 +22,10 @@ ALPHA_MAX = 0.999
 TRANSMITTANCE_MIN = 1e-4
 """A Gaussian that would leave no more than this is not drawn, and ends the pixel."""
 
+COVERED = 0.5
+"""The alpha from which a pixel counts as showing something, just where the median depth exists;
+the expected depth of fainter pixels is that of stray Gaussians."""
+
 
 @dataclass(frozen=True, eq=False)
 class ScreenFootprint:
