@@ -21,6 +21,8 @@ from recon.predictions import predict, prediction_files
 from recon.raster.reference import ReferenceRasterizer
 from recon.types import Camera, DepthKind, DepthMap, Photo, View
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WIDTH, HEIGHT = 40, 30
 RENDERER = ReferenceRasterizer()
 GREY = (0.2, 0.3, 0.4)

@@ -25,6 +25,8 @@ from recon.render import (
 from recon.types import Camera
 from recon.video import write_video
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WIDTH, HEIGHT = 32, 24
 
 
@@ -34,7 +36,9 @@ def camera(width: int = WIDTH, height: int = HEIGHT) -> Camera:
 
 def plane(z: float) -> Gaussians:
     """An opaque wall of white discs across the left half of the image, at one depth."""
-    x, y = torch.meshgrid(torch.arange(-1.0, 0.01, 0.1), torch.arange(-1.0, 1.01, 0.1), indexing="ij")
+    x, y = torch.meshgrid(
+        torch.arange(-1.0, 0.01, 0.1), torch.arange(-1.0, 1.01, 0.1), indexing="ij"
+    )
     means = torch.stack(
         [x.flatten() * z * 0.6, y.flatten() * z * 0.6, torch.full((x.numel(),), z)], 1
     )
