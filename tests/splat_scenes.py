@@ -92,6 +92,13 @@ def needles(n: int) -> Gaussians:
     return scene.to(torch.float32).to(torch.float64)
 
 
+def capped() -> Gaussians:
+    """Large Gaussians, two of them more opaque than the cap over many pixels."""
+    scene = cloud(8, sigma=3.0, opacity_logit=-2.0, seed=11)
+    scene.opacity_logits[scene.means[:, 2].argsort()[4:6]] = 9.0
+    return scene
+
+
 @dataclass(frozen=True)
 class Case:
     """What to draw, in float64."""

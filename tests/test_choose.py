@@ -11,6 +11,8 @@ from recon.raster import choose
 from recon.raster.interface import Rasterizer, Render
 from recon.raster.reference import ReferenceRasterizer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 class Dimmed(Rasterizer):
     """A rasterizer whose colours are wrong by a percent."""

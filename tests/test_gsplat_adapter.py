@@ -18,6 +18,8 @@ from recon.errors import ResourceError
 from recon.raster.gsplat import GsplatRasterizer
 from recon.raster.reference import ReferenceRasterizer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def projection(
     means: Tensor,

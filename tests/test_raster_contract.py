@@ -8,6 +8,7 @@ from splat_scenes import (
     Case,
     Drawing,
     camera,
+    capped,
     cloud,
     draw,
     grey,
@@ -24,6 +25,8 @@ from recon.raster.choose import FACTORIES
 from recon.raster.interface import NEAR, Rasterizer
 from recon.raster.reference import ReferenceRasterizer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NAMES = ["reference", "native", pytest.param("gsplat", marks=pytest.mark.gpu)]
 
 CASES = {
@@ -31,6 +34,7 @@ CASES = {
     "lens": Case(cloud(200, seed=1), oblique(), lens=thin_lens()),
     "small and many": Case(cloud(2000, sigma=0.02, seed=2), oblique(97, 61)),
     "opaque": Case(cloud(150, sigma=0.15, opacity_logit=5.0, seed=3), oblique()),
+    "capped": Case(capped(), oblique()),
     "large": Case(cloud(60, sigma=0.8, opacity_logit=-1.0, seed=4), oblique()),
     "needles": Case(needles(100), oblique()),
     "degree 0": Case(cloud(50, seed=5), camera(16, 16), sh_degree=0),

@@ -16,6 +16,8 @@ from recon.raster.projection import Splats, project, shade
 from recon.raster.reference import ReferenceRasterizer
 from recon.types import Camera, ThinLens
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 RENDERER = ReferenceRasterizer()
 
 
