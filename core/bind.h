@@ -12,5 +12,6 @@ using ConstBytes = nanobind::ndarray<const uint8_t, nanobind::c_contig, nanobind
 
 void bind_adam(nanobind::module_ &m);
 void bind_photometric(nanobind::module_ &m);
+void bind_raster(nanobind::module_ &m);
 
 }  // namespace recon

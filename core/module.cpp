@@ -64,4 +64,5 @@ NB_MODULE(_core, m) {
   }, "Count the threads the kernels use.");
   recon::bind_adam(m);
   recon::bind_photometric(m);
+  recon::bind_raster(m);
 }

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from torch import Tensor
 
 def isa() -> str: ...
@@ -21,3 +23,27 @@ def photometric(
     ssim_weight: float,
     gradient: Tensor | None,
 ) -> tuple[float, float]: ...
+
+class RasterWorkspace:
+    def __init__(self) -> None: ...
+
+def raster_forward(
+    workspace: RasterWorkspace,
+    gaussians: Sequence[Tensor],
+    world_to_camera: Tensor,
+    intrinsics: tuple[float, float, float, float],
+    size: tuple[int, int],
+    sh_degree: int,
+    background: tuple[float, float, float],
+    lens: tuple[float, float] | None,
+    images: Sequence[Tensor | None],
+    radii: Tensor,
+) -> None: ...
+def raster_backward(
+    workspace: RasterWorkspace,
+    gaussians: Sequence[Tensor],
+    images: Sequence[Tensor | None],
+    image_gradients: Sequence[Tensor | None],
+    gradients: Sequence[Tensor | None],
+    offsets_gradient: Tensor | None,
+) -> tuple[list[float], list[float]]: ...

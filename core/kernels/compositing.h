@@ -1,0 +1,88 @@
+// How splats meet pixels; what the forward and the backward kernel must do alike.
+//
+// A tile is cut into blocks of 4 x 4 pixels (4 x 2 for 8 lanes), and a block into vectors of one
+// pixel per lane. On a block whose first pixel is at (x, y) from the splat's centre,
+//
+//   log2 alpha(i, j) = base + slope_x i + slope_y j - (sharp_x (i - lean j)² + sharp_y j²)
+//
+// where base and slopes are the block's and the quadratic term is the same on every block.
+#pragma once
+#include "raster.h"
+#include "simd.h"
+#include "simd_math.h"
+
+namespace recon::ISA {
+
+constexpr int kBlockWidth = 4, kBlockHeight = kLanes == 8 ? 2 : 4;
+constexpr int kBlocksAcross = kTile / kBlockWidth;
+constexpr int kBlocks = kBlocksAcross * (kTile / kBlockHeight);
+constexpr int kVectorsPerBlock = kBlockWidth * kBlockHeight / kLanes;
+constexpr int kRowsPerVector = kLanes / kBlockWidth;
+constexpr int kVectors = kBlocks * kVectorsPerBlock;
+
+const float kLog2AlphaMin = -7.99435344f;  // log2(1 / 255)
+
+// Pixels of a vector, counted from its block's first.
+struct PixelOffsets {
+  Vf x, y[kVectorsPerBlock];
+
+  PixelOffsets() {
+    for (int i = 0; i < kLanes; i++) {
+      x[i] = static_cast<float>(i % kBlockWidth);
+      for (int v = 0; v < kVectorsPerBlock; v++)
+        y[v][i] = static_cast<float>(v * kRowsPerVector + i / kBlockWidth);
+    }
+  }
+};
+
+// The first pixel of each block of a tile, one block per lane.
+struct BlockOrigins {
+  Vf x[kBlocks / kLanes], y[kBlocks / kLanes];
+
+  BlockOrigins() {
+    for (int b = 0; b < kBlocks; b++) {
+      x[b / kLanes][b % kLanes] = static_cast<float>(b % kBlocksAcross * kBlockWidth) + 0.5f;
+      y[b / kLanes][b % kLanes] = static_cast<float>(b / kBlocksAcross * kBlockHeight) + 0.5f;
+    }
+  }
+};
+
+// One splat on all blocks of a tile.
+struct BlockTerms {
+  alignas(64) float base[kBlocks], slope_x[kBlocks], slope_y[kBlocks];
+};
+
+RECON_INLINE void block_terms(const Splat &s, Vf x, Vf y, int group, BlockTerms &out) {
+  const Vf lean = broadcast(s.lean), u = fnma(lean, y, x);
+  const Vf across = s.sharp_x * u, down = s.sharp_y * y;
+  store(out.base + group * kLanes, fnma(down, y, fnma(across, u, broadcast(s.log2_opacity))));
+  store(out.slope_x + group * kLanes, -2.f * across);
+  store(out.slope_y + group * kLanes, 2.f * fma(lean, across, -down));
+}
+
+RECON_INLINE void quadratic_terms(const Splat &s, const PixelOffsets &at, Vf *out) {
+  for (int v = 0; v < kVectorsPerBlock; v++) {
+    const Vf y = at.y[v], u = fnma(broadcast(s.lean), y, at.x);
+    out[v] = fma(s.sharp_x * u, u, (s.sharp_y * y) * y);
+  }
+}
+
+// Which blocks hold a point, among the hull of their pixel centres, where alpha is large enough:
+// the exact least exponent over each hull, which lies on the side that faces the centre.
+RECON_INLINE uint32_t blocks_reached(const Splat &s, Vf x0, Vf y0) {
+  const Vf x1 = x0 + (kBlockWidth - 1), y1 = y0 + (kBlockHeight - 1), zero = {};
+  const Vf x = minimum(x1, maximum(x0, zero)), y = minimum(y1, maximum(y0, zero));
+  const Vf best_x = minimum(x1, maximum(x0, s.lean * y));
+  const Vf best_y = minimum(y1, maximum(y0, s.slant * x));
+  const Vf lean = broadcast(s.lean), sharp_y = broadcast(s.sharp_y);
+  const Vf u = fnma(lean, best_y, x), v = fnma(lean, y, best_x);
+  const Vf at_x = fma(s.sharp_x * u, u, (sharp_y * best_y) * best_y);
+  const Vf at_y = fma(s.sharp_x * v, v, (sharp_y * y) * y);
+  return bits(at_least(broadcast(s.log2_opacity - kLog2AlphaMin), minimum(at_x, at_y)));
+}
+
+RECON_INLINE Vf log2_alpha(Vf base, Vf slope_x, Vf slope_y, Vf quadratic, Vf x, Vf y) {
+  return fma(slope_x, x, fma(slope_y, y, base - quadratic));
+}
+
+}  // namespace recon::ISA

@@ -1,0 +1,196 @@
+#include "projection.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "harmonics.h"
+#include "threads.h"
+#include "tiles.h"
+
+namespace recon::ISA {
+namespace {
+
+// What is known of a chunk's splats before they are kept.
+struct Candidates {
+  int count = 0;
+  alignas(64) float offset[3][kChunk + kLanes];  // From the camera, in world axes.
+  alignas(64) float color[3][kChunk + kLanes];
+  int32_t gaussian[kChunk + kLanes];
+  Outline outlines[kChunk];
+};
+
+RECON_INLINE void append_visible(uint32_t visible, const int32_t *rows, const GaussianLanes &g,
+                                 const Optics &o, const Projection &p, const double *x,
+                                 const double *y, Candidates &found, Splat *splats) {
+  constexpr float half_log2e = 0.5f * 1.44269504f;
+  const Vf log_opacity = logarithm(p.opacity);
+  const Vf reach = 2.f * (log_opacity + 5.54126355f);  // 2 ln(255 opacity)
+  const Vf half_width = square_root(reach * p.xx), half_height = square_root(reach * p.yy);
+  enum { SHARP_X, SHARP_Y, LEAN, SLANT, LOG, DEPTH, WIDTH, HEIGHT, WAIST, TIP, OFFSET, kFields = OFFSET + 3 };
+  alignas(64) float f[kFields][kLanes];
+  const Vf lean = p.xy / p.yy, slant = p.xy / p.xx;
+  store(f[SHARP_X], half_log2e * p.yy / p.determinant);
+  store(f[SHARP_Y], half_log2e / p.yy);
+  store(f[LEAN], lean);
+  store(f[SLANT], slant);
+  store(f[LOG], 1.44269504f * log_opacity);
+  store(f[DEPTH], p.camera[2]);
+  store(f[WIDTH], half_width);
+  store(f[HEIGHT], half_height);
+  store(f[WAIST], square_root(reach * p.determinant / p.yy));
+  store(f[TIP], slant * half_width);
+  for (int k = 0; k < 3; k++) store(f[OFFSET + k], g.mean[k] - o.position[k]);
+  alignas(64) float screen[2][kLanes];
+  for (int i = 0; i < kLanes; i++) {
+    screen[0][i] = static_cast<float>(x[i]);
+    screen[1][i] = static_cast<float>(y[i]);
+  }
+  const Vf sx = load(screen[0]), sy = load(screen[1]);
+  const Mask on_screen = greater(sx + half_width, Vf{}) & greater(sy + half_height, Vf{}) &
+                         greater(broadcast(o.width), sx - half_width) &
+                         greater(broadcast(o.height), sy - half_height) &
+                         finite(half_width) & finite(half_height);
+  for (visible &= bits(on_screen); visible; visible &= visible - 1) {
+    const int lane = __builtin_ctz(visible), n = found.count++;
+    Splat &s = splats[n];
+    s.x = x[lane], s.y = y[lane];
+    s.sharp_x = f[SHARP_X][lane], s.sharp_y = f[SHARP_Y][lane];
+    s.lean = f[LEAN][lane], s.slant = f[SLANT][lane];
+    s.log2_opacity = f[LOG][lane], s.depth = f[DEPTH][lane];
+    s.gaussian = found.gaussian[n] = rows[lane];
+    for (int k = 0; k < 3; k++) found.offset[k][n] = f[OFFSET + k][lane];
+    found.outlines[n] = {screen[0][lane], screen[1][lane], f[WIDTH][lane], f[HEIGHT][lane],
+                         f[WAIST][lane], f[LEAN][lane], f[TIP][lane]};
+  }
+}
+
+void find_visible(const GaussianArrays<const float> &gaussians, Share part, const View &view,
+                  const Optics &optics, Candidates &found, Splat *splats) {
+  found.count = 0;
+  for (int64_t begin = part.begin; begin < part.end; begin += kLanes) {
+    int32_t rows[kLanes];
+    for (int i = 0; i < kLanes; i++)
+      rows[i] = static_cast<int32_t>(std::min(begin + i, part.end - 1));
+    const GaussianLanes g(gaussians, rows);
+    alignas(64) double x[kLanes], y[kLanes];
+    const Projection p = project_lanes(g, view, optics, x, y);
+    // Not a number anywhere makes one of these false.
+    Mask visible = greater(p.camera[2], broadcast(kNear)) & finite(p.determinant) &
+                   at_least(p.opacity, broadcast(kAlphaMin)) & finite(g.opacity_logit);
+    for (int k = 0; k < 3; k++) visible = visible & finite(g.log_scale[k]);
+    uint32_t chosen = bits(visible);
+    if (part.end - begin < kLanes) chosen &= (1u << (part.end - begin)) - 1;
+    if (chosen) append_visible(chosen, rows, g, optics, p, x, y, found, splats);
+  }
+}
+
+template <int degree>
+void evaluate_colors(const GaussianArrays<const float> &gaussians, Candidates &found) {
+  for (int i = found.count; i < found.count + kLanes; i++)
+    found.gaussian[i] = found.count ? found.gaussian[found.count - 1] : 0;
+  for (int begin = 0; begin < found.count; begin += kLanes) {
+    const int32_t *rows = found.gaussian + begin;
+    Vf color[3];
+    load_rows<3>(gaussians.sh_base, 3, rows, color);
+    for (Vf &c : color) c = c * kBand0 + 0.5f;
+    if constexpr (degree > 0) {
+      Vf d[3], basis[rest_coefficients(degree)], rest[3 * rest_coefficients(degree)];
+      for (int k = 0; k < 3; k++) d[k] = load(found.offset[k] + begin);
+      const Vf inverse = 1.f / square_root(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
+      for (Vf &x : d) x *= inverse;
+      harmonics<degree>(d, basis);
+      load_rows<3 * rest_coefficients(degree)>(gaussians.sh_rest, 3 * kRestCoefficients, rows, rest);
+      for (int k = 0; k < rest_coefficients(degree); k++)
+        for (int c = 0; c < 3; c++) color[c] = fma(basis[k], rest[3 * k + c], color[c]);
+    }
+    // What is not finite stays so, to be dropped; `maximum` would hide it.
+    for (int c = 0; c < 3; c++)
+      store(found.color[c] + begin, select(greater(Vf{}, color[c]), Vf{}, color[c]));
+  }
+}
+
+void evaluate_colors(int degree, const GaussianArrays<const float> &gaussians, Candidates &found) {
+  switch (degree) {
+    case 0: return evaluate_colors<0>(gaussians, found);
+    case 1: return evaluate_colors<1>(gaussians, found);
+    case 2: return evaluate_colors<2>(gaussians, found);
+    default: return evaluate_colors<3>(gaussians, found);
+  }
+}
+
+// Keeps the candidates that touch a tile and have a colour. Returns the new end of the tile list.
+size_t keep_drawable(int64_t chunk, const Candidates &found, Workspace &work,
+                     Buffer<uint32_t> &tiles, size_t tile_count, int32_t *radii) {
+  const int64_t base = chunk * kChunk;
+  const int tiles_x = work.view.tiles_x(), tiles_y = work.view.tiles_y();
+  int kept = 0;
+  for (int i = 0; i < found.count; i++) {
+    const float r = found.color[0][i], g = found.color[1][i], b = found.color[2][i];
+    if (!std::isfinite(r) || !std::isfinite(g) || !std::isfinite(b)) continue;
+    const Outline &outline = found.outlines[i];
+    const float radius = std::ceil(std::max(outline.half_width, outline.half_height));
+    radii[found.gaussian[i]] = static_cast<int32_t>(std::min(radius, 1e9f));
+    const TileBox box = tile_box(outline, tiles_x, tiles_y);
+    if (box.empty()) continue;
+    const size_t most = size_t(box.x1 - box.x0 + 1) * size_t(box.y1 - box.y0 + 1);
+    if (tile_count + most > tiles.capacity()) tiles.reserve(tile_count + most, tile_count);
+    uint32_t *begin = tiles.data() + tile_count, *end = list_tiles(outline, box, tiles_x, begin);
+    if (begin == end) continue;
+
+    Splat &splat = work.splats[base + kept];
+    splat = work.splats[base + i];
+    splat.red = r, splat.green = g, splat.blue = b;
+    const size_t next = tile_count + static_cast<size_t>(end - begin);
+    work.slots[base + kept] = {static_cast<uint32_t>(tile_count), static_cast<uint32_t>(next)};
+    tile_count = next;
+    kept++;
+  }
+  work.chunk_sizes[chunk] = kept;
+  return tile_count;
+}
+
+}  // namespace
+
+void project(const GaussianArrays<const float> &gaussians, int32_t *radii, Workspace &work) {
+  const int64_t count = gaussians.count, chunks = (count + kChunk - 1) / kChunk;
+  const Optics optics(work.view);
+  const int threads = thread_count();
+  work.splats.reserve(count);
+  work.slots.reserve(count);
+  work.chunk_sizes.reserve(chunks);
+  if (work.thread_tiles.size() < size_t(threads)) work.thread_tiles.resize(threads);
+  std::vector<size_t> ends(threads + 1, 0);
+
+  in_parallel(threads, [&](int thread) {
+    const auto found = std::make_unique<Candidates>();
+    const Share mine = share_of(chunks, thread, threads);
+    size_t tile_count = 0;
+    for (int64_t chunk = mine.begin; chunk < mine.end; chunk++) {
+      const Share part{chunk * kChunk, std::min(count, (chunk + 1) * kChunk)};
+      std::fill(radii + part.begin, radii + part.end, 0);
+      find_visible(gaussians, part, work.view, optics, *found, &work.splats[part.begin]);
+      evaluate_colors(work.view.sh_degree, gaussians, *found);
+      tile_count = keep_drawable(chunk, *found, work, work.thread_tiles[thread], tile_count, radii);
+    }
+    ends[thread + 1] = tile_count;
+  });
+
+  for (int thread = 0; thread < threads; thread++) ends[thread + 1] += ends[thread];
+  if (ends[threads] > UINT32_MAX) throw std::bad_alloc();
+  work.slot_count = static_cast<int64_t>(ends[threads]);
+  work.slot_tiles.reserve(ends[threads]);
+  in_parallel(threads, [&](int thread) {
+    const size_t begin = ends[thread], size = ends[thread + 1] - begin;
+    if (size)
+      std::memcpy(work.slot_tiles.data() + begin, work.thread_tiles[thread].data(),
+                  size * sizeof(uint32_t));
+    const Share mine = share_of(chunks, thread, threads);
+    for (int64_t chunk = mine.begin; chunk < mine.end; chunk++)
+      for (int64_t i = chunk * kChunk; i < chunk * kChunk + work.chunk_sizes[chunk]; i++) {
+        work.slots[i].begin += static_cast<uint32_t>(begin);
+        work.slots[i].end += static_cast<uint32_t>(begin);
+      }
+  });
+}
+
+}  // namespace recon::ISA

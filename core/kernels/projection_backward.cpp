@@ -1,0 +1,291 @@
+// The splats' moments to the gradients of the Gaussians, the pose and the lens: projection.h in
+// reverse, one Gaussian per lane.
+#include <algorithm>
+
+#include "harmonics.h"
+#include "projection.h"
+#include "threads.h"
+
+namespace recon::ISA {
+namespace {
+
+// What all Gaussians share, summed by chunk first, so that the order does not depend on threads.
+struct SharedGradients {
+  Vf pose[3][4] = {}, position[3] = {}, lens_strength{}, inverse_focus{};
+};
+constexpr int kShared = sizeof(SharedGradients) / sizeof(Vf);
+
+struct MomentLanes {
+  Vf e, e_dx, e_dy, e_dxdx, e_dxdy, e_dydy, color[3], depth;
+};
+static_assert(sizeof(MomentLanes) / sizeof(Vf) == sizeof(Moments) / sizeof(float));
+
+// Adds up the slots of the splats, in the order of the tiles; lanes beyond `lanes` are 0.
+MomentLanes sum_slots(const Workspace &work, int64_t first, int lanes) {
+  constexpr int fields = sizeof(Moments) / sizeof(float);
+  alignas(64) float sums[fields][kLanes] = {};
+  for (int lane = 0; lane < lanes; lane++) {
+    const SlotRange slots = work.slots[first + lane];
+    float sum[fields] = {};
+    for (uint32_t s = slots.begin; s < slots.end; s++) {
+      if (!work.has_moments[s]) continue;
+      const float *m = &work.moments[s].e;
+      for (int k = 0; k < fields; k++) sum[k] += m[k];
+    }
+    for (int k = 0; k < fields; k++) sums[k][lane] = sum[k];
+  }
+  MomentLanes out;
+  std::memcpy(static_cast<void *>(&out), sums, sizeof out);
+  return out;
+}
+
+// Gradients with respect to the entries of the covariance, each of the two off the diagonal apart,
+// and to the centre on the screen.
+struct ScreenGradients {
+  Vf xx, xy, yy, x, y, blur, log_opacity;
+};
+
+RECON_INLINE ScreenGradients differentiate_screen(const MomentLanes &m, const Projection &p,
+                                                  bool has_lens) {
+  ScreenGradients g;
+  const Vf inverse = 1.f / p.determinant;
+  const Vf a = p.yy * inverse, b = -p.xy * inverse, c = p.xx * inverse;  // The inverse covariance.
+  g.x = a * m.e_dx + b * m.e_dy;
+  g.y = b * m.e_dx + c * m.e_dy;
+  g.log_opacity = m.e;
+  // ln alpha = ln opacity - dᵀ C d / 2, and dC = -C dS C.
+  const Vf ka = a * m.e_dxdx + b * m.e_dxdy, kb = a * m.e_dxdy + b * m.e_dydy;
+  const Vf kc = b * m.e_dxdx + c * m.e_dxdy, kd = b * m.e_dxdy + c * m.e_dydy;
+  g.xx = 0.5f * (ka * a + kb * b);
+  g.xy = 0.5f * (ka * b + kb * c);
+  g.yy = 0.5f * (kc * b + kd * c);
+  g.blur = Vf{};
+  if (has_lens) {
+    // ln opacity holds (ln det before - ln det after) / 2.
+    const Vf half = 0.5f * m.e;
+    g.xx -= half * a;
+    g.xy -= half * b;
+    g.yy -= half * c;
+    g.blur = g.xx + g.yy;
+    const Vf sharp = half / p.sharp_determinant;
+    g.xx += sharp * p.sharp_yy;
+    g.xy -= sharp * p.xy;
+    g.yy += sharp * p.sharp_xx;
+  }
+  return g;
+}
+
+RECON_INLINE void differentiate_rotation(const Vf (&q)[4], Vf inverse_length, const Vf (&r)[3][3],
+                                         Vf *gradient) {
+  const Vf w = q[0], x = q[1], y = q[2], z = q[3];
+  const Vf u = r[2][1] - r[1][2], v = r[0][2] - r[2][0], t = r[1][0] - r[0][1];
+  const Vf xy = r[0][1] + r[1][0], xz = r[0][2] + r[2][0], yz = r[1][2] + r[2][1];
+  const Vf unit[4] = {
+      2.f * (x * u + y * v + z * t),
+      2.f * (w * u + y * xy + z * xz - 2.f * x * (r[1][1] + r[2][2])),
+      2.f * (w * v + x * xy + z * yz - 2.f * y * (r[0][0] + r[2][2])),
+      2.f * (w * t + x * xz + y * yz - 2.f * z * (r[0][0] + r[1][1]))};
+  // Through the normalisation: what points along the quaternion is lost.
+  const Vf along = unit[0] * w + unit[1] * x + unit[2] * y + unit[3] * z;
+  for (int k = 0; k < 4; k++) gradient[k] = (unit[k] - along * q[k]) * inverse_length;
+}
+
+struct LaneGradients {
+  Vf mean[3], quaternion[4], log_scale[3], opacity_logit;
+};
+
+RECON_INLINE void differentiate_lanes(const GaussianLanes &g, const Projection &p, const View &view,
+                                      const Optics &o, const MomentLanes &m,
+                                      const ScreenGradients &s, LaneGradients &out,
+                                      SharedGradients &shared) {
+  out.opacity_logit = s.log_opacity * (1.f - p.raw_opacity);
+
+  // covariance = axes axesᵀ, axes = turned * scale, turned = jacobian * rotation.
+  Vf d_turned[2][3], d_jacobian[2][3], d_rotation[3][3];
+  for (int k = 0; k < 3; k++) {
+    const Vf u = p.axes[0][k], v = p.axes[1][k];
+    const Vf du = 2.f * (s.xx * u + s.xy * v), dv = 2.f * (s.xy * u + s.yy * v);
+    out.log_scale[k] = du * u + dv * v;
+    d_turned[0][k] = du * p.scale[k];
+    d_turned[1][k] = dv * p.scale[k];
+  }
+  for (int row = 0; row < 2; row++)
+    for (int k = 0; k < 3; k++)
+      d_jacobian[row][k] = d_turned[row][0] * p.rotation[k][0] +
+                           d_turned[row][1] * p.rotation[k][1] +
+                           d_turned[row][2] * p.rotation[k][2];
+  for (int i = 0; i < 3; i++)
+    for (int k = 0; k < 3; k++)
+      d_rotation[i][k] = p.jacobian[0][i] * d_turned[0][k] + p.jacobian[1][i] * d_turned[1][k];
+  differentiate_rotation(p.unit, p.inverse_length, d_rotation, out.quaternion);
+
+  // jacobian[row] = focal / z * (pose[row] - clamped * pose[2]); screen = focal * tangent + centre.
+  const Vf d_screen[2] = {s.x, s.y};
+  const float focal[2] = {o.fx, o.fy};
+  const float *limits[2] = {o.tangent_x, o.tangent_y};
+  Vf d_camera[3] = {Vf{}, Vf{}, m.depth};
+  for (int row = 0; row < 2; row++) {
+    const Vf per_unit = focal[row] * p.inverse_z;
+    Vf d_clamped = {}, stretch = {};
+    for (int k = 0; k < 3; k++) {
+      const Vf d = per_unit * d_jacobian[row][k];
+      shared.pose[row][k] += d;
+      shared.pose[2][k] -= d * p.clamped[row];
+      d_clamped -= d * o.pose[2][k];
+      stretch += d_jacobian[row][k] * p.jacobian[row][k];
+    }
+    const Mask within = at_least(p.tangent[row], broadcast(limits[row][0])) &
+                        at_least(broadcast(limits[row][1]), p.tangent[row]);
+    const Vf d_tangent = focal[row] * d_screen[row] + keep(within, d_clamped);
+    d_camera[row] = d_tangent * p.inverse_z;
+    d_camera[2] -= (d_tangent * p.tangent[row] + stretch) * p.inverse_z;
+  }
+  if (view.has_lens) {
+    // blur = (K u / 4)², u = 1/focus - 1/z.
+    const float k = view.lens_strength;
+    const Vf d_u = s.blur * (0.125f * k * k) * p.defocus;
+    shared.lens_strength += s.blur * (0.125f * k) * p.defocus * p.defocus;
+    shared.inverse_focus += d_u;
+    d_camera[2] += d_u * p.inverse_z * p.inverse_z;
+  }
+  for (int k = 0; k < 3; k++) {
+    out.mean[k] = o.pose[0][k] * d_camera[0] + o.pose[1][k] * d_camera[1] + o.pose[2][k] * d_camera[2];
+    for (int row = 0; row < 3; row++) shared.pose[row][k] += d_camera[row] * g.mean[k];
+  }
+  for (int row = 0; row < 3; row++) shared.pose[row][3] += d_camera[row];
+}
+
+// The colours' share: gradients of the harmonics' coefficients, and through the direction of the
+// centre and of the camera's position.
+template <int degree>
+void differentiate_colors(const GaussianArrays<const float> &gaussians,
+                          const GaussianArrays<float> &gradients, const Optics &o,
+                          const int32_t *rows, int lanes, const GaussianLanes &g,
+                          const Vf (&d_color)[3], LaneGradients &out, SharedGradients &shared) {
+  constexpr int count = rest_coefficients(degree);
+  Vf base[3];
+  for (int c = 0; c < 3; c++) base[c] = kBand0 * d_color[c];
+  if (gradients.sh_base) store_rows<3>(gradients.sh_base, 3, rows, lanes, base);
+  if constexpr (degree > 0) {
+    Vf d[3], basis[count], coefficients[3 * count], weights[count];
+    for (int k = 0; k < 3; k++) d[k] = g.mean[k] - o.position[k];
+    const Vf inverse = 1.f / square_root(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
+    for (Vf &x : d) x *= inverse;
+    load_rows<3 * count>(gaussians.sh_rest, 3 * kRestCoefficients, rows, coefficients);
+    for (int k = 0; k < count; k++)
+      weights[k] = coefficients[3 * k] * d_color[0] + coefficients[3 * k + 1] * d_color[1] +
+                   coefficients[3 * k + 2] * d_color[2];
+    Vf d_direction[3];
+    differentiate_harmonics<degree>(d, weights, d_direction);
+    const Vf along = d_direction[0] * d[0] + d_direction[1] * d[1] + d_direction[2] * d[2];
+    for (int k = 0; k < 3; k++) {
+      const Vf d_offset = (d_direction[k] - along * d[k]) * inverse;
+      out.mean[k] += d_offset;
+      shared.position[k] -= d_offset;
+    }
+    if (gradients.sh_rest) {
+      harmonics<degree>(d, basis);
+      for (int k = 0; k < count; k++)
+        for (int c = 0; c < 3; c++) coefficients[3 * k + c] = basis[k] * d_color[c];
+      store_rows<3 * count>(gradients.sh_rest, 3 * kRestCoefficients, rows, lanes, coefficients);
+    }
+  }
+}
+
+void clear_rows(const GaussianArrays<float> &g, float *offsets, int64_t begin, int64_t end) {
+  const auto clear = [&](float *rows, int64_t width) {
+    if (rows) std::fill(rows + begin * width, rows + end * width, 0.f);
+  };
+  clear(g.means, 3);
+  clear(g.quaternions, 4);
+  clear(g.log_scales, 3);
+  clear(g.opacity_logits, 1);
+  clear(g.sh_base, 3);
+  clear(g.sh_rest, 3 * kRestCoefficients);
+  clear(offsets, 2);
+}
+
+template <int degree>
+void differentiate_chunk(int64_t chunk, const GaussianArrays<const float> &gaussians,
+                         const GaussianArrays<float> &gradients, float *offsets, const Optics &o,
+                         const Workspace &work) {
+  const int64_t base = chunk * kChunk;
+  clear_rows(gradients, offsets, base, std::min(gaussians.count, base + kChunk));
+  SharedGradients shared;
+  const int count = work.chunk_sizes[chunk];
+  for (int begin = 0; begin < count; begin += kLanes) {
+    const int lanes = std::min(kLanes, count - begin);
+    const Splat *splats = &work.splats[base + begin];
+    int32_t rows[kLanes];
+    alignas(64) float colors[3][kLanes];
+    for (int i = 0; i < kLanes; i++) {
+      const Splat &s = splats[std::min(i, lanes - 1)];
+      rows[i] = s.gaussian;
+      colors[0][i] = s.red, colors[1][i] = s.green, colors[2][i] = s.blue;
+    }
+    const MomentLanes m = sum_slots(work, base + begin, lanes);
+    const GaussianLanes g(gaussians, rows);
+    double unused[2][kLanes];
+    const Projection p = project_lanes(g, work.view, o, unused[0], unused[1]);
+    const ScreenGradients s = differentiate_screen(m, p, work.view.has_lens);
+    LaneGradients out;
+    differentiate_lanes(g, p, work.view, o, m, s, out, shared);
+    Vf d_color[3];
+    for (int c = 0; c < 3; c++)
+      d_color[c] = keep(greater(load(colors[c]), Vf{}), m.color[c]);
+    differentiate_colors<degree>(gaussians, gradients, o, rows, lanes, g, d_color, out, shared);
+    if (gradients.means) store_rows<3>(gradients.means, 3, rows, lanes, out.mean);
+    if (gradients.quaternions) store_rows<4>(gradients.quaternions, 4, rows, lanes, out.quaternion);
+    if (gradients.log_scales) store_rows<3>(gradients.log_scales, 3, rows, lanes, out.log_scale);
+    if (gradients.opacity_logits)
+      store_rows<1>(gradients.opacity_logits, 1, rows, lanes, &out.opacity_logit);
+    const Vf center[2] = {s.x, s.y};
+    if (offsets) store_rows<2>(offsets, 2, rows, lanes, center);
+  }
+  Vf sums[kShared];
+  std::memcpy(static_cast<void *>(sums), &shared, sizeof sums);
+  for (int k = 0; k < kShared; k++) work.chunk_sums[chunk * kShared + k] = sum_lanes(sums[k]);
+}
+
+// Adds up the chunks, and takes the gradient of the camera's position, -Rᵀ t, to the pose.
+ViewGradients sum_chunks(const Workspace &work, int64_t chunks) {
+  double sums[kShared] = {};
+  for (int64_t c = 0; c < chunks; c++)
+    for (int k = 0; k < kShared; k++) sums[k] += work.chunk_sums[c * kShared + k];
+  const double *position = sums + 12;
+  const float *pose = work.view.world_to_camera;
+  ViewGradients out = {};
+  for (int row = 0; row < 3; row++) {
+    double translation = sums[4 * row + 3];
+    for (int k = 0; k < 3; k++) {
+      out.world_to_camera[4 * row + k] =
+          static_cast<float>(sums[4 * row + k] - double(pose[4 * row + 3]) * position[k]);
+      translation -= double(pose[4 * row + k]) * position[k];
+    }
+    out.world_to_camera[4 * row + 3] = static_cast<float>(translation);
+  }
+  out.lens_strength = static_cast<float>(sums[15]);
+  out.inverse_focus = static_cast<float>(sums[16]);
+  return out;
+}
+
+}  // namespace
+
+void differentiate_projection(const GaussianArrays<const float> &gaussians,
+                              const GaussianArrays<float> &gradients, float *offsets,
+                              ViewGradients &view_gradients, Workspace &work) {
+  const int64_t chunks = (gaussians.count + kChunk - 1) / kChunk;
+  const Optics optics(work.view);
+  work.chunk_sums.reserve(chunks * kShared);
+  const int degree = work.view.sh_degree;
+  const auto differentiate = degree == 0   ? differentiate_chunk<0>
+                             : degree == 1 ? differentiate_chunk<1>
+                             : degree == 2 ? differentiate_chunk<2>
+                                           : differentiate_chunk<3>;
+#pragma omp parallel for schedule(dynamic, 8)
+  for (int64_t chunk = 0; chunk < chunks; chunk++)
+    differentiate(chunk, gaussians, gradients, offsets, optics, work);
+  view_gradients = sum_chunks(work, chunks);
+}
+
+}  // namespace recon::ISA

@@ -1,0 +1,183 @@
+// Vectors of floats as wide as the instruction set has them: 16, 8 or 4 lanes.
+//
+// Arithmetic and comparisons are the compiler's own (GCC and clang vector extensions), so the
+// 4-lane form serves SSE2, NEON and any other processor. Intrinsics stand where the extensions
+// have no word for it. Everything here is static: a copy compiled for one instruction set must
+// never be called from another.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "../isa.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#define RECON_X86 1
+#endif
+
+#define RECON_INLINE static inline __attribute__((always_inline))
+
+namespace recon::ISA {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+
+typedef float Vf __attribute__((vector_size(4 * kLanes)));
+typedef int32_t Vi __attribute__((vector_size(4 * kLanes)));
+
+RECON_INLINE Vf broadcast(float x) { return x - Vf{}; }
+RECON_INLINE Vf load(const float *p) {
+  Vf v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+RECON_INLINE void store(float *p, Vf v) { std::memcpy(p, &v, sizeof v); }
+RECON_INLINE Vi as_int(Vf x) { return (Vi)x; }
+RECON_INLINE Vf as_float(Vi x) { return (Vf)x; }
+
+// a * b + c and c - a * b. Written out wherever a result must be the same in two kernels, because
+// the compiler may fuse one expression and not the other.
+#if defined(__AVX512F__)
+RECON_INLINE Vf fma(Vf a, Vf b, Vf c) { return (Vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+RECON_INLINE Vf fnma(Vf a, Vf b, Vf c) { return (Vf)_mm512_fnmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+#elif defined(__AVX2__)
+RECON_INLINE Vf fma(Vf a, Vf b, Vf c) { return (Vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+RECON_INLINE Vf fnma(Vf a, Vf b, Vf c) { return (Vf)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+#else
+RECON_INLINE Vf fma(Vf a, Vf b, Vf c) { return a * b + c; }
+RECON_INLINE Vf fnma(Vf a, Vf b, Vf c) { return c - a * b; }
+#endif
+
+// Comparisons are false where either side is not a number. `minimum` and `maximum` give the second
+// argument there. `keep` is zero where the mask is not set.
+#if defined(__AVX512F__)
+typedef __mmask16 Mask;
+RECON_INLINE Mask greater(Vf a, Vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ); }
+RECON_INLINE Mask at_least(Vf a, Vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ); }
+RECON_INLINE Vf select(Mask m, Vf a, Vf b) { return (Vf)_mm512_mask_blend_ps(m, (__m512)b, (__m512)a); }
+RECON_INLINE Vf keep(Mask m, Vf a) { return (Vf)_mm512_maskz_mov_ps(m, (__m512)a); }
+RECON_INLINE Vf minimum(Vf a, Vf b) { return (Vf)_mm512_min_ps((__m512)a, (__m512)b); }
+RECON_INLINE Vf maximum(Vf a, Vf b) { return (Vf)_mm512_max_ps((__m512)a, (__m512)b); }
+RECON_INLINE Vf square_root(Vf a) { return (Vf)_mm512_sqrt_ps((__m512)a); }
+RECON_INLINE uint32_t bits(Mask m) { return m; }
+RECON_INLINE Mask has_bit(Vi a, uint32_t bit) {
+  return _mm512_test_epi32_mask((__m512i)a, _mm512_set1_epi32(static_cast<int>(bit)));
+}
+// Within 2 ulp.
+RECON_INLINE Vf reciprocal(Vf x) {
+  const Vf r = (Vf)_mm512_rcp14_ps((__m512)x);
+  return r * fnma(x, r, broadcast(2));
+}
+#else
+typedef Vi Mask;
+RECON_INLINE Mask greater(Vf a, Vf b) { return a > b; }
+RECON_INLINE Mask at_least(Vf a, Vf b) { return a >= b; }
+RECON_INLINE Vf keep(Mask m, Vf a) { return as_float(m & as_int(a)); }
+RECON_INLINE Mask has_bit(Vi a, uint32_t bit) { return (a & static_cast<int32_t>(bit)) != 0; }
+RECON_INLINE Vf reciprocal(Vf x) { return 1.f / x; }
+#if defined(__AVX2__)
+RECON_INLINE Vf select(Mask m, Vf a, Vf b) { return (Vf)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)m); }
+RECON_INLINE Vf minimum(Vf a, Vf b) { return (Vf)_mm256_min_ps((__m256)a, (__m256)b); }
+RECON_INLINE Vf maximum(Vf a, Vf b) { return (Vf)_mm256_max_ps((__m256)a, (__m256)b); }
+RECON_INLINE Vf square_root(Vf a) { return (Vf)_mm256_sqrt_ps((__m256)a); }
+RECON_INLINE uint32_t bits(Mask m) { return static_cast<uint32_t>(_mm256_movemask_ps((__m256)m)); }
+#elif defined(RECON_X86)
+RECON_INLINE Vf select(Mask m, Vf a, Vf b) { return as_float((m & as_int(a)) | (~m & as_int(b))); }
+RECON_INLINE Vf minimum(Vf a, Vf b) { return (Vf)_mm_min_ps((__m128)a, (__m128)b); }
+RECON_INLINE Vf maximum(Vf a, Vf b) { return (Vf)_mm_max_ps((__m128)a, (__m128)b); }
+RECON_INLINE Vf square_root(Vf a) { return (Vf)_mm_sqrt_ps((__m128)a); }
+RECON_INLINE uint32_t bits(Mask m) { return static_cast<uint32_t>(_mm_movemask_ps((__m128)m)); }
+#else
+RECON_INLINE Vf select(Mask m, Vf a, Vf b) { return as_float((m & as_int(a)) | (~m & as_int(b))); }
+RECON_INLINE Vf minimum(Vf a, Vf b) { return select(a < b, a, b); }
+RECON_INLINE Vf maximum(Vf a, Vf b) { return select(a > b, a, b); }
+RECON_INLINE Vf square_root(Vf a) {
+  for (int i = 0; i < kLanes; i++) a[i] = std::sqrt(a[i]);
+  return a;
+}
+RECON_INLINE uint32_t bits(Mask m) {
+  m &= Mask{1, 2, 4, 8};
+  return static_cast<uint32_t>((m[0] | m[1]) | (m[2] | m[3]));
+}
+#endif
+#endif
+
+RECON_INLINE bool any(Mask m) { return bits(m) != 0; }
+RECON_INLINE Vf clamp(Vf x, float low, float high) {
+  return minimum(maximum(x, broadcast(low)), broadcast(high));
+}
+RECON_INLINE Vf absolute(Vf x) { return as_float(as_int(x) & 0x7fffffff); }
+RECON_INLINE Mask finite(Vf x) { return greater(broadcast(INFINITY), absolute(x)); }
+
+// 0, 1, 2, ...
+RECON_INLINE Vf lane_numbers() {
+  Vf v = {};
+  for (int i = 0; i < kLanes; i++) v[i] = static_cast<float>(i);
+  return v;
+}
+
+// Adds up the lanes of a vector, always in the same order.
+RECON_INLINE float sum_lanes(Vf v) {
+  float lanes[kLanes], sum = 0;
+  store(lanes, v);
+  for (float x : lanes) sum += x;
+  return sum;
+}
+
+// Adds up the lanes of each of twelve vectors.
+RECON_INLINE void sum_lanes_of_12(const Vf *v, float *sums) {
+#if defined(__AVX2__)
+  const auto half = [&](int k) {
+#if defined(__AVX512F__)
+    return _mm256_add_ps(_mm512_castps512_ps256((__m512)v[k]), _mm512_extractf32x8_ps((__m512)v[k], 1));
+#else
+    return (__m256)v[k];
+#endif
+  };
+  for (int k = 0; k < 12; k += 4) {
+    const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(half(k), half(k + 1)),
+                                        _mm256_hadd_ps(half(k + 2), half(k + 3)));
+    _mm_storeu_ps(sums + k,
+                  _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1)));
+  }
+#elif defined(RECON_X86)
+  for (int k = 0; k < 12; k += 4) {
+    __m128 a = (__m128)v[k], b = (__m128)v[k + 1], c = (__m128)v[k + 2], d = (__m128)v[k + 3];
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    _mm_storeu_ps(sums + k, _mm_add_ps(_mm_add_ps(a, b), _mm_add_ps(c, d)));
+  }
+#else
+  for (int k = 0; k < 12; k++) sums[k] = (v[k][0] + v[k][1]) + (v[k][2] + v[k][3]);
+#endif
+}
+
+// Loads `count` consecutive floats for each lane: out[k][lane] = base[rows[lane] * stride + k].
+template <int count>
+RECON_INLINE void load_rows(const float *base, int64_t stride, const int32_t *rows, Vf *out) {
+  alignas(64) float columns[count][kLanes];
+  for (int lane = 0; lane < kLanes; lane++) {
+    const float *row = base + rows[lane] * stride;
+    for (int k = 0; k < count; k++) columns[k][lane] = row[k];
+  }
+  for (int k = 0; k < count; k++) out[k] = load(columns[k]);
+}
+
+// The way back, for the first `lanes` lanes.
+template <int count>
+RECON_INLINE void store_rows(float *base, int64_t stride, const int32_t *rows, int lanes,
+                             const Vf *in) {
+  alignas(64) float columns[count][kLanes];
+  for (int k = 0; k < count; k++) store(columns[k], in[k]);
+  for (int lane = 0; lane < lanes; lane++) {
+    float *row = base + rows[lane] * stride;
+    for (int k = 0; k < count; k++) row[k] = columns[k][lane];
+  }
+}
+
+}  // namespace recon::ISA
