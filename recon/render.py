@@ -24,7 +24,7 @@ from recon.pictures import (
     write_png,
 )
 from recon.raster.interface import COVERED, Rasterizer, Render
-from recon.types import Camera, ThinLens, View
+from recon.types import Camera, ThinLens
 from recon.view_files import file_stems
 
 DepthChoice = Literal["none", "expected", "median"]
@@ -72,16 +72,6 @@ class Stage:
             return self.rasterizer.render(
                 scene, camera, sh_degree=sh_degree, background=behind, lens=lens, median=True
             )
-
-
-def shots_of(views: Sequence[View]) -> list[Shot]:
-    """Return the views of a capture as shots."""
-    return [Shot(view.name, view.camera) for view in views]
-
-
-def shots_along(path: Sequence[Camera]) -> list[Shot]:
-    """Return the cameras of a path as numbered shots."""
-    return [Shot(f"{i:05d}", camera) for i, camera in enumerate(path)]
 
 
 def render_shots(

@@ -20,7 +20,6 @@ from recon.render import (
     depth_scale,
     distance_at,
     render_shots,
-    shots_along,
 )
 from recon.types import Camera
 from recon.video import write_video
@@ -120,10 +119,10 @@ def test_a_lens_blurs_what_it_is_not_focused_on(tmp_path):
 
 
 def test_progress_is_told_in_order(tmp_path):
-    shots = shots_along([camera()] * 3)
+    shots = [Shot(name, camera()) for name in "cab"]
     told = []
     stems = render_shots(stage(), shots, tmp_path, Pictures("none"), on_shot=told.append)
-    assert [shot.name for shot in told] == stems == ["00000", "00001", "00002"]
+    assert [shot.name for shot in told] == stems == ["c", "a", "b"]
 
 
 def test_nothing_to_render_is_said(tmp_path):
@@ -138,7 +137,7 @@ def test_the_distance_at_a_place_of_the_image():
 
 
 def frames(tmp_path, count: int = 6, width: int = 65, height: int = 48):
-    shots = shots_along(wobble(camera(width, height), count, 0.5, 5.0))
+    shots = [Shot(str(i), c) for i, c in enumerate(wobble(camera(width, height), count, 0.5, 5.0))]
     stems = render_shots(stage(), shots, tmp_path, Pictures("none"))
     return [tmp_path / "color" / f"{stem}.png" for stem in stems]
 
