@@ -11,6 +11,9 @@ from recon.raster.interface import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN, Rast
 from recon.raster.projection import project
 from recon.types import Camera, ThinLens
 
+CLOSE = 1e-4
+"""What counts as within rounding distance of a limit, relative to it."""
+
 
 def camera(width: int = 33, height: int = 25, focal: float = 40.0) -> Camera:
     pose = torch.eye(4, dtype=torch.float64)
@@ -86,9 +89,9 @@ def cloud(n: int, *, sigma: float = 0.1, opacity_logit: float = 0.0, seed: int =
 
 
 def needles(n: int) -> Gaussians:
-    """A cloud of Gaussians two hundred times as long as wide."""
+    """A cloud of Gaussians a hundred times as long as wide."""
     scene = cloud(n, seed=9)
-    scene.log_scales[:] = torch.tensor([0.4, 0.002, 0.002], dtype=torch.float64).log()
+    scene.log_scales[:] = torch.tensor([0.4, 0.004, 0.004], dtype=torch.float64).log()
     return scene.to(torch.float32).to(torch.float64)
 
 
@@ -169,12 +172,21 @@ def images_of(render: Render) -> dict[str, Tensor]:
     }
 
 
-@torch.no_grad()
-def smooth_pixels(case: Case) -> Tensor:
-    """Return where no Gaussian is within rounding distance of one of compositing's jumps.
+@dataclass(frozen=True)
+class Jumps:
+    """Where compositing, which has jumps, can be compared."""
 
-    The jumps: an alpha of ALPHA_MIN, the cap at ALPHA_MAX, the end of the pixel, and the median.
-    Written with loops over Gaussians, apart from the reference's compositing.
+    smooth: Tensor
+    """Per pixel: no Gaussian is within rounding distance of a jump."""
+    reaching: Tensor
+    """Per Gaussian: its alpha reaches ALPHA_MIN in some pixel, hidden or not."""
+
+
+@torch.no_grad()
+def jumps(case: Case) -> Jumps:
+    """Look for an alpha of ALPHA_MIN, the cap at ALPHA_MAX, the end of the pixel and the median.
+
+    Written as a loop over Gaussians, apart from the reference's compositing.
     """
     scene, view = case.gaussians, case.camera
     offsets = torch.zeros(len(scene), 2, dtype=torch.float64)
@@ -183,19 +195,20 @@ def smooth_pixels(case: Case) -> Tensor:
     y = torch.arange(view.height, dtype=torch.float64)[:, None] + 0.5
     light = torch.ones(view.height, view.width, dtype=torch.float64)
     smooth, open_ = light > 0, light > 0
-    for center, (xx, xy, yy), opacity in zip(
-        splats.centers, splats.conics, splats.opacities, strict=True
-    ):
+    reaching = torch.zeros(len(scene), dtype=torch.bool)
+    columns = (splats.source, splats.centers, splats.conics, splats.opacities)
+    for source, center, (xx, xy, yy), opacity in zip(*columns, strict=True):
         dx, dy = x - center[0], y - center[1]
         alpha = opacity * torch.exp(-0.5 * (xx * dx * dx + yy * dy * dy) - xy * dx * dy)
-        smooth &= ~(open_ & _close(alpha, ALPHA_MIN)) & ~(open_ & _close(alpha, ALPHA_MAX))
+        reaching[source] = alpha.max() > (1 + CLOSE) * ALPHA_MIN
+        smooth &= ~(open_ & (_close(alpha, ALPHA_MIN) | _close(alpha, ALPHA_MAX)))
         alpha = torch.where(alpha >= ALPHA_MIN, alpha.clamp(max=ALPHA_MAX), 0)
         left = light * (1 - alpha)
         smooth &= ~(open_ & (_close(left, TRANSMITTANCE_MIN, 1e-3) | _close(left, 0.5)))
         open_ &= left > TRANSMITTANCE_MIN
         light = torch.where(open_, left, light)
-    return smooth
+    return Jumps(smooth, reaching)
 
 
-def _close(values: Tensor, limit: float, relative: float = 1e-4) -> Tensor:
+def _close(values: Tensor, limit: float, relative: float = CLOSE) -> Tensor:
     return (values / limit - 1).abs() < relative

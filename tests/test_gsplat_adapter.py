@@ -11,7 +11,7 @@ import gsplat
 import pytest
 import torch
 from gsplat.cuda import _torch_impl as twins
-from splat_scenes import Case, cloud, draw, grey, oblique, smooth_pixels, thin_lens
+from splat_scenes import Case, cloud, draw, grey, jumps, oblique, thin_lens
 from torch import Tensor
 
 from recon.errors import ResourceError
@@ -158,7 +158,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_the_adapter_draws_what_the_reference_draws(adapter: GsplatRasterizer, name: str) -> None:
     case = CASES[name]
-    smooth = smooth_pixels(case)
+    smooth = jumps(case).smooth
     truth = draw(ReferenceRasterizer(), case, torch.float64, smooth)
     drawn = draw(adapter, case, torch.float64, smooth)
     for key, image in truth.images.items():
@@ -181,7 +181,7 @@ def test_a_gaussian_that_is_not_finite_spoils_no_gradient(
     scene = case.gaussians.to(torch.float64)
     getattr(scene, field)[7] = torch.nan
     broken = replace(case, gaussians=scene)
-    smooth = smooth_pixels(broken)
+    smooth = jumps(broken).smooth
     drawn = draw(adapter, broken, torch.float64, smooth)
     truth = draw(ReferenceRasterizer(), broken, torch.float64, smooth)
     assert drawn.radii[7] == truth.radii[7] == 0

@@ -13,9 +13,9 @@ from splat_scenes import (
     draw,
     grey,
     images_of,
+    jumps,
     needles,
     oblique,
-    smooth_pixels,
     thin_lens,
 )
 
@@ -53,7 +53,7 @@ def rasterizer(request: pytest.FixtureRequest) -> Rasterizer:
 
 
 def float32(rasterizer: Rasterizer, case: Case) -> Drawing:
-    return draw(rasterizer, case, torch.float32, smooth_pixels(case))
+    return draw(rasterizer, case, torch.float32, jumps(case).smooth)
 
 
 def picked(scene: Gaussians, index: torch.Tensor) -> Gaussians:
@@ -63,7 +63,8 @@ def picked(scene: Gaussians, index: torch.Tensor) -> Gaussians:
 @pytest.mark.parametrize("name", CASES)
 def test_images_and_gradients_are_those_of_the_reference(rasterizer: Rasterizer, name: str) -> None:
     case = CASES[name]
-    smooth = smooth_pixels(case)
+    limits = jumps(case)
+    smooth = limits.smooth
     assert smooth.float().mean() > 0.97
     truth = draw(ReferenceRasterizer(), case, torch.float64, smooth)
     drawn = draw(rasterizer, case, torch.float32, smooth)
@@ -76,8 +77,12 @@ def test_images_and_gradients_are_those_of_the_reference(rasterizer: Rasterizer,
         # Where the truth is zero, so is the drawing.
         error = (drawn.gradients[key] - gradient).norm()
         assert error <= 1e-4 * gradient.norm(), (key, float(error / gradient.norm()))
+    # Whoever reaches a pixel was drawn; who touches the image only between pixels may be left out.
+    assert drawn.radii[limits.reaching].all()
+    assert not drawn.radii[truth.radii == 0].any()
+    both = (drawn.radii > 0) & (truth.radii > 0)
     # Rounding up may tip over at an integer.
-    assert (drawn.radii - truth.radii).abs().max() <= 1
+    assert (drawn.radii - truth.radii)[both].abs().max() <= 1
 
 
 @pytest.mark.parametrize(
