@@ -1,7 +1,5 @@
 """Which rasterizer runs here, decided by a first picture that comes out right."""
 
-import importlib
-import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,10 +39,9 @@ def _native() -> Rasterizer:
             "the C++ core was not built: install a C++ compiler (Debian, Ubuntu: apt install g++ "
             "python3-dev), then install recon again (in a clone: make core)"
         )
-    if importlib.util.find_spec("recon.raster.native") is None:
-        raise ResourceError("the native rasterizer is not written yet")
-    rasterizer: Rasterizer = importlib.import_module("recon.raster.native").NativeRasterizer()
-    return rasterizer
+    from recon.raster.native import NativeRasterizer
+
+    return NativeRasterizer()
 
 
 FACTORIES: dict[str, Callable[[], Rasterizer]] = {
