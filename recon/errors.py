@@ -32,3 +32,9 @@ class NumericError(ReconError):
     """A value that is not finite."""
 
     exit_code = 5
+
+
+class Interrupted(ReconError):
+    """The user stopped a command, which has saved what it had."""
+
+    exit_code = 130

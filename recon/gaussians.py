@@ -59,3 +59,14 @@ class Gaussians:
     def to(self, target: torch.device | torch.dtype) -> "Gaussians":
         """Return the Gaussians on another device or in another precision."""
         return Gaussians(**{k: v.detach().to(target) for k, v in self.named().items()})
+
+
+def rotations(quaternions: Float[Tensor, "n 4"]) -> Float[Tensor, "n 3 3"]:
+    """Turn quaternions (w, x, y, z) of any length into rotation matrices."""
+    w, x, y, z = torch.nn.functional.normalize(quaternions, dim=-1).unbind(-1)
+    rows = [
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+    return torch.stack(rows, -1).reshape(-1, 3, 3)

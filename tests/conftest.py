@@ -6,9 +6,30 @@ import pytest
 import torch
 from hypothesis import settings
 
+from recon.gaussians import Gaussians
+from recon.raster.reference import ReferenceRasterizer
+from recon.supervise import Sample
+from recon.types import Camera, DepthMap, Photo, View
+
 # Machines that are busy make the first example slow; a deadline would only find that.
 settings.register_profile("recon", deadline=None)
 settings.load_profile("recon")
+
+
+class MemoryPhoto(Photo):
+    """A photo that never was a file."""
+
+    def __init__(self, photo: torch.Tensor) -> None:
+        self.photo = photo
+
+    def pixels(self) -> torch.Tensor:
+        return self.photo
+
+    def valid(self) -> torch.Tensor | None:
+        return None
+
+    def depth(self) -> DepthMap | None:
+        return None
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +49,26 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def sample() -> Sample:
+    """A step at 812 of a view of 20 Gaussians, rendered by the reference."""
+    generator = torch.Generator().manual_seed(4)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=generator)
+
+    gaussians = Gaussians(
+        means=random(20, 3) * torch.tensor([2.0, 1.0, 2.0]) + torch.tensor([-1.0, -0.5, 2.0]),
+        quaternions=random(20, 4) - 0.5,
+        log_scales=random(20, 3) - 3,
+        opacity_logits=random(20) * 4 - 1,
+        sh_base=random(20, 1, 3),
+        sh_rest=0.1 * random(20, 15, 3),
+    ).trainable()
+    camera = Camera(torch.eye(4), 30.0, 30.0, 16.0, 12.0, 32, 24)
+    photo = (random(24, 32, 3) * 255).to(torch.uint8)
+    render = ReferenceRasterizer().render(gaussians, camera)
+    view = View("front_0031", camera, MemoryPhoto(photo))
+    return Sample(812, view, photo, None, render, gaussians, extent=2.0)

@@ -1,0 +1,89 @@
+"""`recon eval`: a run's held-out views, rendered to files and scored from them."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from recon import checkpoint
+from recon.checkpoint import Checkpoint
+from recon.commands.capture import capture_of
+from recon.errors import DataError
+from recon.evaluate import score
+from recon.predictions import predict
+from recon.raster.choose import choose_rasterizer
+from recon.raster.interface import Rasterizer
+from recon.run import Run
+from recon.types import Capture
+
+
+@dataclass(frozen=True)
+class Eval:
+    """Score the views that a run held out: renders go to files first, the scores come from them."""
+
+    run: tyro.conf.Positional[Path]
+    """The run's folder."""
+    json: bool = False
+    """Print one JSON object."""
+
+    def __call__(self) -> None:
+        """Render, score, and print."""
+        run = Run(self.run)
+        settings = run.settings()
+        capture = capture_of(settings)
+        saved, problems = checkpoint.load_latest(run.checkpoints)
+        for problem in problems:
+            print(problem, file=sys.stderr)
+        summary = evaluate(run, capture, saved, choose_rasterizer(settings.backend))
+        print(json.dumps(summary) if self.json else describe(summary))
+
+
+def evaluate(
+    run: Run, capture: Capture, saved: Checkpoint, rasterizer: Rasterizer
+) -> dict[str, Any]:
+    """Predict and score the held-out views; return the summary that `recon eval --json` prints.
+
+    Raises:
+        DataError: no view was held out.
+    """
+    if not capture.test:
+        raise DataError(
+            f"{run.path}: no view was held out, so there is nothing to score. Fit again with "
+            "--hold-every 8."
+        )
+    protocol = "full@1"
+    folder = run.evaluations / protocol
+    gaussians = saved.gaussians.to(rasterizer.device)
+    sh_degree = run.settings().sh_degree
+    predict(
+        gaussians, capture.test, rasterizer, capture.background, folder, sh_degree=sh_degree
+    )
+    facts = {
+        "gaussians": len(gaussians),
+        "seconds": saved.seconds,
+        "peak_memory_bytes": saved.peak_memory_bytes,
+        "step": saved.step,
+    }
+    evaluation = score(
+        folder, capture.test, protocol=f"{protocol}, {capture.split.rule}",
+        metric=capture.metric, facts=facts,
+    )  # fmt: skip
+    return {**evaluation.summary(), **facts}
+
+
+def describe(summary: dict[str, Any]) -> str:
+    """Write a summary for a person."""
+    lines = [
+        f"{summary['views']} held-out views: PSNR {summary['psnr']:.2f} dB, "
+        f"SSIM {summary['ssim']:.3f}"
+    ]
+    depth = summary.get("depth")
+    if depth is not None:
+        lines.append(
+            f"depth: AbsRel {depth['abs_rel']:.3f}, RMSE {depth['rmse']:.2f} {summary['unit']}, "
+            f"delta1 {depth['delta1']:.3f}, over {depth['coverage']:.0%} of the true depths"
+        )
+    return "\n".join(lines)

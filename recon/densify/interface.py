@@ -1,0 +1,81 @@
+"""The densifier's interface, and its settings."""
+
+import abc
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from recon.model import Model
+from recon.raster.interface import ScreenFootprint
+
+
+@dataclass(frozen=True)
+class Densify:
+    """How the number of Gaussians grows."""
+
+    strategy: Literal["mcmc", "gradient", "fixed"] = "mcmc"
+    """mcmc: a growing budget, faded Gaussians move to where opacity is (arXiv 2404.09591).
+    gradient: duplicate and split where the image pulls (3DGS, gsplat's DefaultStrategy).
+    fixed: the initial Gaussians only."""
+    begin: float = 0.03
+    """Share of the fit before anything is added or moved."""
+    full: float = 0.5
+    """mcmc: share of the fit at which the budget is reached."""
+    end: float = 0.8
+    """Share of the fit after which nothing is added or moved."""
+    every: int = 100
+    """Steps from one change to the next."""
+    dead_opacity: float = 0.005
+    """mcmc moves, and gradient prunes, Gaussians fainter than this."""
+    noise: float = 5e5
+    """mcmc: strength of the noise on faint Gaussians' centres, in units of the means' rate."""
+    gradient_threshold: float = 2e-4
+    """gradient: mean pull on a Gaussian's projected centre above which it is multiplied, in
+    units of half the image size."""
+    reset_every: int = 3000
+    """gradient: steps between resets of opacity."""
+
+
+class Densifier(abc.ABC):
+    """Changes the set of Gaussians between the backward pass and the next step."""
+
+    @abc.abstractmethod
+    def after_step(
+        self, model: Model, footprint: ScreenFootprint, size: tuple[int, int], step: int,
+        progress: float,
+    ) -> None:
+        """Look at one rendered view, and add, move or drop Gaussians where it is time.
+
+        Args:
+            model: changed in place.
+            footprint: of the view just rendered, its offsets holding their gradient.
+            size: width and height of the view, px.
+            step: counted from 0.
+            progress: share of the fit done, 0 to 1.
+        """
+
+    @abc.abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """Return what a resumed fit needs, as named tensors."""
+
+    @abc.abstractmethod
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` gave."""
+
+
+class FixedDensifier(Densifier):
+    """Leaves the Gaussians as they are."""
+
+    def after_step(
+        self, model: Model, footprint: ScreenFootprint, size: tuple[int, int], step: int,
+        progress: float,
+    ) -> None:
+        """Do nothing."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return nothing: there is no state."""
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Do nothing."""

@@ -1,0 +1,177 @@
+"""The optimisation loop, and everything it needs to stop at any step and go on exactly."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from recon import checkpoint
+from recon.checkpoint import Checkpoint
+from recon.config import FitSettings
+from recon.densify.choose import choose_densifier
+from recon.errors import DataError, NumericError
+from recon.gaussians import Gaussians
+from recon.initialise import initialise
+from recon.memory import peak_memory_bytes
+from recon.model import Model
+from recon.order import ViewOrder
+from recon.photos import PhotoCache
+from recon.raster.interface import Rasterizer
+from recon.run import Run
+from recon.supervise import Objective, Sample
+from recon.types import Capture
+
+DEGREES_PER_FIT = 25
+"""Harmonics gain a degree every 1/25 of the fit: colour first, its change with the view later."""
+LOG_EVERY = 20
+"""Steps between lines of the metrics."""
+CHECK_EVERY = 100
+"""Steps between looks for parameters that are not finite."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a watcher is told every few steps."""
+
+    step: int
+    share: float
+    """Of the budget, 0 to 1."""
+    seconds: float
+    psnr: float
+    """Of the training renders, averaged over the last few hundred steps."""
+    gaussians: int
+    parts: dict[str, float]
+    """Penalties by term, before their weights."""
+
+
+class Fitting:
+    """A fit between two steps: the model, and all that decides what the next step does."""
+
+    def __init__(
+        self, run: Run, settings: FitSettings, capture: Capture, rasterizer: Rasterizer
+    ) -> None:
+        if not capture.train:
+            raise DataError(
+                f"{capture.path}: no view is left to train on. Hold fewer out (--hold-every)."
+            )
+        torch.manual_seed(settings.seed)
+        self.run, self.settings, self.rasterizer = run, settings, rasterizer
+        self.views, self.extent = capture.train, max(capture.extent, 1e-6)
+        self.background = torch.tensor(capture.background, device=rasterizer.device)
+        self.objective = Objective(settings.supervision.terms())
+        self.photos, self.order = PhotoCache(rasterizer.device), ViewOrder(len(self.views))
+        self.step, self.seconds, self.psnr = 0, 0.0, math.nan
+        self._adopt(initialise(capture, settings.cap // 4, settings.cap))
+
+    def optimise(self, watch: Callable[[Progress], None], stop: Callable[[], bool]) -> bool:
+        """Run until the budget is spent or `stop` says so, save, and return whether it is spent.
+
+        Raises:
+            NumericError: a penalty or a parameter is not finite.
+            ResourceError: a checkpoint could not be written.
+        """
+        budget, began = self.settings.budget, time.monotonic() - self.seconds
+        while (share := budget.progress(self.step, self.seconds)) < 1 and not stop():
+            self.model.schedule(share)
+            sample = self._look(share)
+            total, parts = self.objective(sample)
+            total.backward()
+            self.model.step()
+            camera = sample.view.camera
+            self.densifier.after_step(
+                self.model, sample.render.footprint, (camera.width, camera.height), self.step, share
+            )
+            self.step += 1
+            self.seconds = time.monotonic() - began
+            if self.step % LOG_EVERY == 0:
+                watch(self._record(sample, parts, share))
+            if self.step % CHECK_EVERY == 0:
+                self._check(sample)
+            if self.step % self.settings.checkpoint_every == 0:
+                self.save()
+        self.save()
+        return share >= 1
+
+    def save(self) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            NumericError: a parameter is not finite; the last good checkpoint stays the newest.
+            ResourceError: it could not be written; earlier ones are intact.
+        """
+        self._check(None)
+        parts = {
+            "momenta": self.model.momenta(),
+            "densifier": self.densifier.state(),
+            "order": self.order.state(),
+            "random": {"generator": torch.get_rng_state()},
+            "watch": {"psnr": torch.tensor(self.psnr, dtype=torch.float64)},
+        }
+        state = {f"{part}.{k}": v for part, named in parts.items() for k, v in named.items()}
+        checkpoint.save(
+            self.run.checkpoints,
+            Checkpoint(self.step, self.seconds, peak_memory_bytes(), self.model.gaussians, state),
+        )
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Go back to a checkpoint."""
+
+        def part(name: str) -> dict[str, Tensor]:
+            mine = f"{name}."
+            return {k.removeprefix(mine): v for k, v in saved.state.items() if k.startswith(mine)}
+
+        self._adopt(saved.gaussians)
+        self.model.restore_momenta(part("momenta"))
+        self.densifier.restore(part("densifier"))
+        self.order.restore(part("order"))
+        self.step, self.seconds = saved.step, saved.seconds
+        self.psnr = float(part("watch")["psnr"])
+        torch.set_rng_state(part("random")["generator"])
+
+    def _adopt(self, gaussians: Gaussians) -> None:
+        on_device = gaussians.to(self.rasterizer.device)
+        settings = self.settings
+        self.model = Model(on_device, settings.learning_rates, self.extent)
+        self.densifier = choose_densifier(
+            settings.densify, settings.cap, len(gaussians), self.extent
+        )
+
+    def _look(self, share: float) -> Sample:
+        """Render the next view beside its photo."""
+        view = self.views[self.order.next()]
+        photo, valid = self.photos.load(view)
+        render = self.rasterizer.render(
+            self.model.gaussians,
+            view.camera,
+            sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
+            background=self.background,
+        )
+        return Sample(
+            self.step, view, photo, valid, render, self.model.gaussians, self.extent
+        )
+
+    def _record(self, sample: Sample, parts: dict[str, float], share: float) -> Progress:
+        with torch.no_grad():
+            error = sample.render.color.clamp(0, 1) - sample.photo.float() / 255
+            if sample.valid is not None:
+                error = error[sample.valid]
+            psnr = -10 * math.log10(max(float(error.square().mean()), 1e-10))
+        self.psnr = psnr if math.isnan(self.psnr) else 0.9 * self.psnr + 0.1 * psnr
+        count = len(self.model.gaussians)
+        event = {"step": self.step, "seconds": round(self.seconds, 3), "psnr": psnr}
+        self.run.record({**event, "view": sample.view.name, "gaussians": count, "terms": parts})
+        return Progress(self.step, share, self.seconds, self.psnr, count, parts)
+
+    def _check(self, sample: Sample | None) -> None:
+        """Stop at parameters that are not finite, before they reach a checkpoint."""
+        for name, tensor in self.model.gaussians.named().items():
+            if not bool(tensor.detach().isfinite().all()):
+                seen = "" if sample is None else f", last view {sample.view.name}"
+                raise NumericError(
+                    f"{name} of the Gaussians are not finite at step {self.step}{seen}. The last "
+                    f"checkpoint is intact; `recon resume {self.run.path}` goes on from it, lower "
+                    "--learning-rates help a new fit."
+                )

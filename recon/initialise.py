@@ -1,0 +1,84 @@
+"""The first Gaussians: from a capture's points or, where there are none, spread in the frusta."""
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from recon.camera import inside, project, unproject
+from recon.gaussians import HARMONIC_BAND_0, Gaussians
+from recon.types import Capture, PointCloud
+
+NEIGHBOURS = 3
+OPACITY = 0.1
+NEAREST, FARTHEST = 0.1, 20.0
+"""Depths of points that are not known, in units of the capture's extent."""
+
+
+def initialise(capture: Capture, count_without_points: int, most: int) -> Gaussians:
+    """Make the Gaussians a fit begins with.
+
+    Points are taken from the capture, thinned at random to `most`. Without points,
+    `count_without_points` are spread in the frusta of the training views. Random choices come from
+    torch's default generator.
+    """
+    cloud = capture.points
+    if cloud is None or len(cloud) < NEIGHBOURS + 1:
+        cloud = fill_frusta(capture, min(count_without_points, most))
+    if len(cloud) > most:
+        kept = torch.randperm(len(cloud))[:most].sort().values
+        cloud = PointCloud(cloud.positions[kept], cloud.colors[kept])
+    return from_points(cloud)
+
+
+def from_points(cloud: PointCloud) -> Gaussians:
+    """Place a round Gaussian on each point, as wide as the mean distance to its three neighbours."""
+    count = len(cloud)
+    width = neighbour_distance(cloud.positions)
+    color = cloud.colors.float()[:, None] / 255
+    return Gaussians(
+        means=cloud.positions.float(),
+        quaternions=torch.tensor([1.0, 0, 0, 0]).repeat(count, 1),
+        log_scales=width.log()[:, None].repeat(1, 3),
+        opacity_logits=torch.full((count,), math.log(OPACITY / (1 - OPACITY))),
+        sh_base=(color - 0.5) / HARMONIC_BAND_0,
+        sh_rest=torch.zeros(count, 15, 3),
+    )
+
+
+def neighbour_distance(positions: Float[Tensor, "p 3"]) -> Float[Tensor, " p"]:
+    """Measure the root mean square distance to the nearest three other points.
+
+    Stray points far from all others would begin as giants; no width exceeds ten times the 90th
+    percentile. Points that coincide get a hundredth of the median.
+    """
+    points = positions.double().numpy()
+    distances, _ = cKDTree(points).query(points, k=NEIGHBOURS + 1)
+    width = np.sqrt((distances[:, 1:] ** 2).mean(axis=1))
+    typical = max(float(np.median(width)), 1e-9)
+    widest = max(10 * float(np.quantile(width, 0.9)), typical)
+    return torch.from_numpy(width.clip(0.01 * typical, widest)).float()
+
+
+def fill_frusta(capture: Capture, count: int) -> PointCloud:
+    """Spread grey points over the pixels of the training views, evenly in the log of depth.
+
+    Of the points drawn, those seen by a second view come first, since only they can be placed by
+    the photos.
+    """
+    views, extent = capture.train, max(capture.extent, 1e-6)
+    drawn = 4 * count
+    choice = torch.randint(len(views), (drawn,))
+    across, down, share = torch.rand(3, drawn)
+    depth = extent * torch.exp(math.log(NEAREST) + share * math.log(FARTHEST / NEAREST))
+    positions = torch.empty(drawn, 3)
+    for index, view in enumerate(views):
+        chosen, camera = choice == index, view.camera
+        pixels = torch.stack([across * camera.width, down * camera.height], -1)[chosen]
+        positions[chosen] = unproject(camera, pixels, depth[chosen])
+    seen = sum(inside(v.camera, *project(v.camera, positions)).int() for v in views)
+    order = torch.argsort((seen < 2).int(), stable=True)[:count]
+    return PointCloud(positions[order], torch.full((count, 3), 128, dtype=torch.uint8))

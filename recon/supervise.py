@@ -1,0 +1,72 @@
+"""The one interface of supervision: a term turns what was rendered into a penalty."""
+
+import abc
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from recon.errors import NumericError
+from recon.gaussians import Gaussians
+from recon.raster.interface import Render
+from recon.types import View
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One step's view, as photographed and as rendered."""
+
+    step: int
+    view: View
+    photo: UInt8[Tensor, "h w 3"]
+    valid: Bool[Tensor, "h w"] | None
+    """The photo's pixels to use; None where all are."""
+    render: Render
+    gaussians: Gaussians
+    extent: float
+    """The capture's unit of length, `Capture.extent`."""
+
+
+class Term(abc.ABC):
+    """One kind of supervision. Its frozen dataclass is settings, help text and behaviour at once."""
+
+    weight: float
+    """Multiplier of the penalty; 0 leaves the term out."""
+
+    @property
+    def name(self) -> str:
+        """The name under which its penalty is reported."""
+        return type(self).__name__.lower()
+
+    @abc.abstractmethod
+    def penalty(self, sample: Sample) -> Float[Tensor, ""]:
+        """Return a mean over pixels or Gaussians, 0 for a perfect scene, before the weight."""
+
+
+class Objective:
+    """The weighted sum of the terms in use."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self.terms = tuple(term for term in terms if term.weight != 0)
+
+    def __call__(self, sample: Sample) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Sum the weighted penalties, and return each of them unweighted, by name.
+
+        Raises:
+            NumericError: a penalty is not finite; the message names term, step and view.
+        """
+        penalties = {term.name: term.penalty(sample) for term in self.terms}
+        parts = {name: float(penalty.detach()) for name, penalty in penalties.items()}
+        for name, value in parts.items():
+            if not math.isfinite(value):
+                raise NumericError(
+                    f"the {name} term is {value} at step {sample.step}, view "
+                    f"{sample.view.name}. The last checkpoint is intact; continue from it with a "
+                    "lower learning rate (--learning-rates.means), or look at that photo and its "
+                    "pose with `recon inspect`."
+                )
+        total = torch.stack([t.weight * penalties[t.name] for t in self.terms]).sum()
+        return total, parts

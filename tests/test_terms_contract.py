@@ -1,0 +1,77 @@
+"""What every supervision term keeps to. A new term joins by a line in TERMS."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from recon.config import Supervision
+from recon.losses.photometric import Photometric
+from recon.losses.regularize import Opacity, Scale
+from recon.supervise import Sample, Term
+
+TERMS: list[Term] = [Photometric(), Opacity(), Scale()]
+
+
+def by_name(term: Term) -> str:
+    return term.name
+
+
+def test_the_list_is_complete() -> None:
+    assert {type(t) for t in Supervision().terms()} == {type(t) for t in TERMS}
+
+
+@pytest.mark.parametrize("term", TERMS, ids=by_name)
+def test_the_penalty_is_a_finite_scalar_at_least_0_that_reaches_the_scene(
+    term: Term, sample: Sample
+) -> None:
+    penalty = term.penalty(sample)
+    assert penalty.shape == ()
+    assert float(penalty.detach()) >= 0
+    penalty.backward()
+    gradients = [t.grad for t in sample.gaussians.named().values() if t.grad is not None]
+    assert gradients
+    assert all(bool(g.isfinite().all()) for g in gradients)
+    assert any(float(g.abs().max()) > 0 for g in gradients)
+
+
+@pytest.mark.parametrize("term", TERMS, ids=by_name)
+def test_a_step_against_the_gradient_lowers_the_penalty(term: Term, sample: Sample) -> None:
+    before = term.penalty(sample)
+    color = sample.render.color
+    direct = torch.autograd.grad(before, color, allow_unused=True, retain_graph=True)[0]
+    if direct is not None:
+        moved = replace(sample, render=replace(sample.render, color=color - 1.0 * direct))
+    else:
+        before.backward()
+        scene = replace(sample.gaussians)
+        for name, tensor in sample.gaussians.named().items():
+            if tensor.grad is not None:
+                setattr(scene, name, (tensor - 0.1 * tensor.grad).detach())
+        moved = replace(sample, gaussians=scene)
+    assert float(term.penalty(moved).detach()) < float(before.detach())
+
+
+@pytest.mark.parametrize("term", [Photometric()], ids=by_name)
+def test_pixels_that_are_not_valid_do_not_matter(term: Term, sample: Sample) -> None:
+    valid = torch.ones(24, 32, dtype=torch.bool)
+    valid[5:12, 8:20] = False
+    other = sample.photo.clone()
+    other[~valid] = 255 - other[~valid]
+    one = term.penalty(replace(sample, valid=valid))
+    two = term.penalty(replace(sample, valid=valid, photo=other))
+    assert float(one.detach()) == float(two.detach())
+
+
+@pytest.mark.parametrize("term", [Photometric()], ids=by_name)
+def test_no_valid_pixel_gives_0_without_gradient(term: Term, sample: Sample) -> None:
+    penalty = term.penalty(replace(sample, valid=torch.zeros(24, 32, dtype=torch.bool)))
+    assert float(penalty.detach()) == 0.0
+    penalty.backward()
+    for tensor in sample.gaussians.named().values():
+        assert tensor.grad is None or float(tensor.grad.abs().max()) == 0.0
+
+
+def test_the_photometric_term_is_0_for_the_photo_itself(sample: Sample) -> None:
+    exact = replace(sample.render, color=sample.photo.float() / 255)
+    assert float(Photometric().penalty(replace(sample, render=exact))) == pytest.approx(0, abs=1e-6)
