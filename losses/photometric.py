@@ -20,6 +20,4 @@ class Photometric(Term):
 
     def penalty(self, sample: Sample) -> Float[Tensor, ""]:
         """Return the mean over the photo's valid pixels."""
-        return photometric(
-            sample.render.color, sample.photo, sample.valid, self.ssim_weight
-        ).loss
+        return photometric(sample.render.color, sample.photo, sample.valid, self.ssim_weight).loss

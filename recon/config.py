@@ -11,8 +11,8 @@ import tyro
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
 from recon.budget import Budget
-from recon.densify.interface import Densify
 from recon.datasets.source import ReadOptions
+from recon.densify.interface import Densify
 from recon.errors import DataError
 from recon.losses.photometric import Photometric
 from recon.losses.regularize import Opacity, Scale
@@ -87,7 +87,9 @@ class FitSettings:
             self,
             data=self.data if str(self.data) == "demo" else self.data.resolve(),
             steps=preset.steps if self.steps is None else self.steps,
-            max_gaussians=preset.max_gaussians if self.max_gaussians is None else self.max_gaussians,
+            max_gaussians=preset.max_gaussians
+            if self.max_gaussians is None
+            else self.max_gaussians,
         )
 
     @property

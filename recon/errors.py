@@ -34,7 +34,7 @@ class NumericError(ReconError):
     exit_code = 5
 
 
-class Interrupted(ReconError):
+class StoppedError(ReconError):
     """The user stopped a command, which has saved what it had."""
 
     exit_code = 130

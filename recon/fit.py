@@ -78,7 +78,7 @@ class Fitting:
             self.model.schedule(share)
             sample = self._look(share)
             total, parts = self.objective(sample)
-            total.backward()
+            torch.autograd.backward(total)
             self.model.step()
             camera = sample.view.camera
             self.densifier.after_step(
@@ -149,9 +149,7 @@ class Fitting:
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
             background=self.background,
         )
-        return Sample(
-            self.step, view, photo, valid, render, self.model.gaussians, self.extent
-        )
+        return Sample(self.step, view, photo, valid, render, self.model.gaussians, self.extent)
 
     def _record(self, sample: Sample, parts: dict[str, float], share: float) -> Progress:
         with torch.no_grad():

@@ -75,6 +75,6 @@ def _step_seconds(rasterizer: Rasterizer, count: int, width: int, height: int) -
     times = []
     for _ in range(4):
         began = time.perf_counter()
-        rasterizer.render(scene, camera).color.mean().backward()
+        torch.autograd.backward(rasterizer.render(scene, camera).color.mean())
         times.append(time.perf_counter() - began)
     return statistics.median(times[1:])

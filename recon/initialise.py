@@ -35,7 +35,7 @@ def initialise(capture: Capture, count_without_points: int, most: int) -> Gaussi
 
 
 def from_points(cloud: PointCloud) -> Gaussians:
-    """Place a round Gaussian on each point, as wide as the mean distance to its three neighbours."""
+    """Place a round Gaussian on each point, as wide as its three neighbours are distant."""
     count = len(cloud)
     width = neighbour_distance(cloud.positions)
     color = cloud.colors.float()[:, None] / 255
@@ -57,7 +57,7 @@ def neighbour_distance(positions: Float[Tensor, "p 3"]) -> Float[Tensor, " p"]:
     """
     points = positions.double().numpy()
     distances, _ = cKDTree(points).query(points, k=NEIGHBOURS + 1)
-    width = np.sqrt((distances[:, 1:] ** 2).mean(axis=1))
+    width = np.sqrt((np.asarray(distances)[:, 1:] ** 2).mean(axis=1))
     typical = max(float(np.median(width)), 1e-9)
     widest = max(10 * float(np.quantile(width, 0.9)), typical)
     return torch.from_numpy(width.clip(0.01 * typical, widest)).float()
@@ -79,6 +79,7 @@ def fill_frusta(capture: Capture, count: int) -> PointCloud:
         chosen, camera = choice == index, view.camera
         pixels = torch.stack([across * camera.width, down * camera.height], -1)[chosen]
         positions[chosen] = unproject(camera, pixels, depth[chosen])
-    seen = sum(inside(v.camera, *project(v.camera, positions)).int() for v in views)
+    sights = [inside(v.camera, *project(v.camera, positions)) for v in views]
+    seen = torch.stack(sights).sum(0)
     order = torch.argsort((seen < 2).int(), stable=True)[:count]
     return PointCloud(positions[order], torch.full((count, 3), 128, dtype=torch.uint8))

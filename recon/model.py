@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
+from typing import cast
 
 import torch
 from jaxtyping import Int
@@ -41,7 +42,7 @@ class Model:
         self.rates = rates
         self.extent = extent
         self.optimizers = {
-            name: Adam([tensor], lr=getattr(rates, name), eps=1e-15)
+            name: Adam([cast(Parameter, tensor)], lr=getattr(rates, name), eps=1e-15)
             for name, tensor in self.gaussians.named().items()
         }
         self.schedule(0.0)

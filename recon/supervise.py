@@ -31,7 +31,7 @@ class Sample:
 
 
 class Term(abc.ABC):
-    """One kind of supervision. Its frozen dataclass is settings, help text and behaviour at once."""
+    """One kind of supervision: its frozen dataclass is settings, help text and behaviour."""
 
     weight: float
     """Multiplier of the penalty; 0 leaves the term out."""

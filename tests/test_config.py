@@ -56,7 +56,7 @@ def test_other_versions_and_unknown_fields_are_refused(
 def test_what_is_not_json_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_text("{")
-    with pytest.raises(DataError, match="config.json"):
+    with pytest.raises(DataError, match=r"config\.json"):
         config.from_json(file)
 
 

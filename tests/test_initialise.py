@@ -10,12 +10,24 @@ from recon.initialise import fill_frusta, from_points, initialise, neighbour_dis
 from recon.types import (
     Camera,
     Capture,
+    DepthMap,
     Photo,
     PointCloud,
     Similarity,
     Split,
     View,
 )
+
+
+class NoPhoto(Photo):
+    def pixels(self) -> torch.Tensor:
+        raise DataError("not needed here")
+
+    def valid(self) -> torch.Tensor | None:
+        return None
+
+    def depth(self) -> DepthMap | None:
+        return None
 
 
 def camera(x: float) -> Camera:
@@ -25,7 +37,7 @@ def camera(x: float) -> Camera:
 
 
 def capture(points: PointCloud | None) -> Capture:
-    views = tuple(View(f"{i}", camera(float(i)), MemoryPhoto(torch.zeros(48, 64, 3, dtype=torch.uint8))) for i in range(3))
+    views = tuple(View(f"{i}", camera(float(i)), NoPhoto()) for i in range(3))
     identity = Similarity.shift(torch.zeros(3))
     split = Split((0, 1, 2), (), "none")
     return Capture(Path("made"), "made", views, split, points, False, identity)

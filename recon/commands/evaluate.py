@@ -58,9 +58,7 @@ def evaluate(
     folder = run.evaluations / protocol
     gaussians = saved.gaussians.to(rasterizer.device)
     sh_degree = run.settings().sh_degree
-    predict(
-        gaussians, capture.test, rasterizer, capture.background, folder, sh_degree=sh_degree
-    )
+    predict(gaussians, capture.test, rasterizer, capture.background, folder, sh_degree=sh_degree)
     facts = {
         "gaussians": len(gaussians),
         "seconds": saved.seconds,

@@ -16,7 +16,7 @@ from recon.commands.evaluate import describe, evaluate
 from recon.commands.progress import ProgressLine, clock
 from recon.commands.stop import StopRequest
 from recon.config import FitSettings
-from recon.errors import DataError, Interrupted
+from recon.errors import DataError, StoppedError
 from recon.fit import Fitting
 from recon.raster.choose import choose_rasterizer
 from recon.run import Run
@@ -41,9 +41,7 @@ class Fit:
         settings = self.settings.resolved()
         capture = capture_of(settings)
         rasterizer = choose_rasterizer(settings.backend)
-        surroundings = run_folder.surroundings(
-            rasterizer.name, fingerprint(capture), settings.seed
-        )
+        surroundings = run_folder.surroundings(rasterizer.name, fingerprint(capture), settings.seed)
         run = run_folder.create(self.output, settings, surroundings)
         fitting = Fitting(run, settings, capture, rasterizer)
         if not self.quiet:
@@ -102,7 +100,7 @@ def finish(fitting: Fitting, capture: Capture, quiet: bool, as_json: bool) -> No
     """Optimise to the end, write the scene, score it, and say what to do next.
 
     Raises:
-        Interrupted: the user stopped it; a checkpoint was written.
+        StoppedError: the user stopped it; a checkpoint was written.
     """
     run = fitting.run
     with (
@@ -112,7 +110,7 @@ def finish(fitting: Fitting, capture: Capture, quiet: bool, as_json: bool) -> No
         done = fitting.optimise(line, stop)
     run.log(f"{'finished' if done else 'stopped'} at step {fitting.step}")
     if not done:
-        raise Interrupted(
+        raise StoppedError(
             f"stopped at step {fitting.step} and saved. Continue with: recon resume {run.path}"
         )
     gaussians = fitting.model.gaussians.detached()

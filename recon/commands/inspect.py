@@ -1,6 +1,5 @@
 """`recon inspect`."""
 
-import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,6 +1,7 @@
 """Densification by screen-space gradients (Kerbl et al. 2023, section 5), through gsplat."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ NEVER = 2**62
 
 
 class GradientDensifier(Densifier):
-    """Duplicates and splits where the image pulls, through gsplat's DefaultStrategy, under a cap."""
+    """Duplicates and splits where the image pulls: gsplat's DefaultStrategy, under a cap."""
 
     def __init__(self, settings: Densify, cap: int, extent: float) -> None:
         from gsplat import DefaultStrategy
@@ -41,7 +42,11 @@ class GradientDensifier(Densifier):
         self.gathered: dict[str, Any] = self.strategy.initialize_state(extent)
 
     def after_step(
-        self, model: Model, footprint: ScreenFootprint, size: tuple[int, int], step: int,
+        self,
+        model: Model,
+        footprint: ScreenFootprint,
+        size: tuple[int, int],
+        step: int,
         progress: float,
     ) -> None:
         """Gather gradients; every so often multiply, prune, and reset opacity."""
@@ -88,7 +93,8 @@ class GradientDensifier(Densifier):
 def _gsplat_info(footprint: ScreenFootprint, size: tuple[int, int]) -> dict[str, Any]:
     """Say in gsplat's words what one view showed: batches of one camera, radii per axis."""
     means2d = torch.zeros_like(footprint.offsets)[None]
-    means2d.grad = footprint.offsets.grad[None]
+    pull = footprint.offsets.grad
+    means2d.grad = None if pull is None else pull[None]
     radii = footprint.radii[None, :, None].expand(1, -1, 2)
     width, height = size
     return {
@@ -98,7 +104,7 @@ def _gsplat_info(footprint: ScreenFootprint, size: tuple[int, int]) -> dict[str,
 
 
 def _reset_opacity(
-    tensors: dict[str, Tensor], optimizers: dict[str, torch.optim.Optimizer], value: float
+    tensors: dict[str, Tensor], optimizers: Mapping[str, torch.optim.Optimizer], value: float
 ) -> None:
     """Make nothing more opaque than a value.
 

@@ -42,7 +42,11 @@ class Densifier(abc.ABC):
 
     @abc.abstractmethod
     def after_step(
-        self, model: Model, footprint: ScreenFootprint, size: tuple[int, int], step: int,
+        self,
+        model: Model,
+        footprint: ScreenFootprint,
+        size: tuple[int, int],
+        step: int,
         progress: float,
     ) -> None:
         """Look at one rendered view, and add, move or drop Gaussians where it is time.
@@ -68,7 +72,11 @@ class FixedDensifier(Densifier):
     """Leaves the Gaussians as they are."""
 
     def after_step(
-        self, model: Model, footprint: ScreenFootprint, size: tuple[int, int], step: int,
+        self,
+        model: Model,
+        footprint: ScreenFootprint,
+        size: tuple[int, int],
+        step: int,
         progress: float,
     ) -> None:
         """Do nothing."""

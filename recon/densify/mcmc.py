@@ -25,7 +25,11 @@ class McmcDensifier(Densifier):
         self.initial = initial
 
     def after_step(
-        self, model: Model, footprint: ScreenFootprint, size: tuple[int, int], step: int,
+        self,
+        model: Model,
+        footprint: ScreenFootprint,
+        size: tuple[int, int],
+        step: int,
         progress: float,
     ) -> None:
         """Move the dead, grow towards the budget, and shake the faint."""
@@ -49,7 +53,8 @@ class McmcDensifier(Densifier):
     def _budget(self, progress: float) -> int:
         begin, full = self.settings.begin, self.settings.full
         share = min(1.0, (progress - begin) / max(full - begin, 1e-9))
-        return math.floor(self.initial * (self.cap / self.initial) ** share)
+        growth = math.pow(self.cap / self.initial, share)
+        return math.floor(self.initial * growth)
 
     def _relocate_dead(self, model: Model) -> None:
         opacities = model.gaussians.opacities
