@@ -6,7 +6,6 @@ from typing import Annotated
 import tyro
 from tyro.conf import subcommand
 
-from recon.commands.data import Data
 from recon.commands.doctor import Doctor
 from recon.commands.evaluate import Eval
 from recon.commands.export import Export
@@ -22,7 +21,6 @@ Command = (
     | Annotated[Render, subcommand("render")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Inspect, subcommand("inspect")]
-    | Annotated[Data, subcommand("data")]
     | Annotated[Doctor, subcommand("doctor")]
 )
 

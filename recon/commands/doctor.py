@@ -23,7 +23,7 @@ class Doctor:
 
     def __call__(self) -> None:
         """Print the findings."""
-        console = Console()
+        console = Console(markup=False, highlight=False)
         threads = torch.get_num_threads()
         console.print(f"{platform.platform()}, Python {platform.python_version()}")
         console.print(f"torch {torch.__version__}, {threads} threads, {os.cpu_count()} processors")
