@@ -2,22 +2,26 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float64
 
 from recon.camera import Intrinsics
+from recon.datasets.folders import is_file
 from recon.datasets.images import PhotoFile
 from recon.datasets.photo_header import PhotoHeader, read_header
 from recon.datasets.points import place_points
 from recon.datasets.poses import checked_pose
 from recon.datasets.source import ReadOptions, SourceCapture, SourceView
 from recon.datasets.split import split_views
+from recon.datasets.undistort import share_kept
 from recon.errors import DataError, UsageError
 from recon.types import Capture, Similarity, View
 
+LEAST_KEPT = 0.05
+"""A lens that leaves less than this of a photo is wrong, or no lens for a pinhole."""
 BLACK = (0.0, 0.0, 0.0)
 
 
@@ -90,15 +94,17 @@ def check(view: SourceView) -> Usable:
         DataError: pose, intrinsics, photo, mask or depth cannot be used.
     """
     lens = view.intrinsics
-    numbers = (lens.fx, lens.fy, lens.cx, lens.cy)
-    if not all(map(math.isfinite, numbers)) or min(lens.fx, lens.fy, lens.width, lens.height) <= 0:
+    bent = () if lens.distortion is None else astuple(lens.distortion)
+    numbers = (lens.fx, lens.fy, lens.cx, lens.cy, *bent)
+    sizes = (lens.width, lens.height)
+    if not all(map(math.isfinite, numbers)) or min(lens.fx, lens.fy, *sizes) <= 0:
         raise DataError(
-            f"its camera is {lens.width}x{lens.height} with fx, fy, cx, cy = {numbers}; expected "
+            f"its camera is {lens.width}x{lens.height} with the parameters {numbers}; expected "
             "finite numbers and positive focal lengths and sizes"
         )
     pose = checked_pose(view.world_to_camera)
     for kind, path in (("mask", view.mask), ("depth", view.depth)):
-        if path is not None and not path.is_file():
+        if path is not None and not is_file(path):
             raise DataError(f"{path}: no such {kind}; put it there or take its entry out.")
     header = read_header(view.image)
     upright = not fits(header.width, header.height, lens)
@@ -107,6 +113,11 @@ def check(view: SourceView) -> Usable:
         raise DataError(
             f"{view.image} has {header.width}x{header.height} pixels and its camera "
             f"{lens.width}x{lens.height}, another shape; use the photo that was calibrated"
+        )
+    if share_kept(lens) < LEAST_KEPT:
+        raise DataError(
+            f"undoing its lens distortion {lens.distortion} would leave less than {LEAST_KEPT:.0%} "
+            "of the photo; calibrate again, or cut wide photos into perspective views"
         )
     return Usable(view, pose, lens.resized(width, height), header, upright)
 
@@ -154,10 +165,11 @@ def describe(usable: list[Usable], source: SourceCapture) -> list[str]:
     """Tell of what is done to the photos on the way."""
     notes = []
     lenses = Counter(type(u.intrinsics.distortion).__name__ for u in usable if distorted(u))
+    kept = min(share_kept(u.intrinsics) for u in usable)
     for name, count in lenses.items():
         notes.append(
             f"lens distortion ({name}) undone in {count} views: focal length and principal point "
-            "stay, and what the photo does not cover is masked"
+            f"stay, at least {kept:.0%} of each photo is kept, what it does not cover is masked"
         )
     resized = [u for u in usable if u.intrinsics.width != u.view.intrinsics.width]
     if resized:

@@ -21,6 +21,14 @@ def within(folder: Path, name: str) -> Path | None:
     return path
 
 
+def is_file(path: Path) -> bool:
+    """Say whether a file is there; a name that no file can have is simply not there."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def photo_folder(path: Path, wish: str | None, notes: list[str]) -> Path:
     """Choose the folder of photos: the one asked for, else `images`, else the only images_N.
 

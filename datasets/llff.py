@@ -61,10 +61,10 @@ def read_rows(path: Path) -> Float64[np.ndarray, "n 17"]:
 def read_view(photo: Path, row: Float64[np.ndarray, "17"]) -> SourceView:
     """Translate one row; sizes that are no numbers become 0, for the checks to find."""
     matrix = row[:15].reshape(3, 5)
-    down, right, backward, position, inside = matrix.T
+    down, right, backward, position, size = matrix.T
     pose = np.eye(4)
     pose[:3] = np.stack([right, down, -backward, position], axis=1)
-    height, width, focal = inside
+    height, width, focal = size.tolist()
     lens = Intrinsics(whole(width), whole(height), focal, focal, width / 2, height / 2)
     return SourceView(photo.name, photo, from_camera_to_world(pose), lens)
 

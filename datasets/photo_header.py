@@ -6,11 +6,12 @@ from pathlib import Path
 from PIL import Image
 
 from recon.datasets.exif import TURNS_SIDEWAYS, orientation, read_exif
+from recon.datasets.folders import is_file
 from recon.errors import DataError
 from recon.types import Exif
 
 # The marker that ends a file, looked for in its last bytes because some programs append to it.
-END_MARKERS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
+END_MARKERS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 TAIL = 4096
 
 
@@ -32,7 +33,7 @@ def read_header(path: Path) -> PhotoHeader:
     Raises:
         DataError: the file is missing, no image, or cut off.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise DataError(f"{path}: no such file; put the photo there or take its entry out.")
     try:
         with Image.open(path) as image:

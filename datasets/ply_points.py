@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 from plyfile import PlyData, PlyParseError  # type: ignore[import-untyped]
 
-from recon.datasets.folders import within
+from recon.datasets.folders import is_file, within
 from recon.datasets.source import SourcePoints
 from recon.errors import DataError
 
@@ -23,7 +23,7 @@ def read_points(folder: Path, name: str, warnings: list[str]) -> SourcePoints | 
         warnings: what is added to.
     """
     path = within(folder, name)
-    if path is None or not path.is_file():
+    if path is None or not is_file(path):
         warnings.append(f"no points: there is no {name} below {folder}")
         return None
     try:

@@ -7,6 +7,7 @@ from recon.errors import DataError
 
 # Poses are often printed with few digits; beyond this they are no rotations that lost digits.
 TOLERANCE = 5e-3
+FARTHEST = 1e12  # What is farther cannot be told from a broken number.
 OPENGL_TO_OPENCV = np.array([1.0, -1.0, -1.0, 1.0])  # Factors of the columns.
 
 
@@ -16,8 +17,11 @@ def checked_pose(pose: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "4 4"]
     Raises:
         DataError: a number is not finite, or the matrix turns no right-handed frame rigidly.
     """
-    if not np.isfinite(pose).all():
-        raise DataError("its pose holds NaN or infinity; estimate it again or take the view out")
+    if not (np.abs(pose) < FARTHEST).all():
+        raise DataError(
+            f"its pose holds NaN, infinity or a number beyond {FARTHEST:g}; "
+            "estimate it again or take the view out"
+        )
     rotation = pose[:3, :3]
     error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
     if error > TOLERANCE or np.linalg.det(rotation) < 0:

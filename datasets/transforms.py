@@ -9,7 +9,7 @@ A key `"metric": true` says that lengths are metres.
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from recon.datasets.folders import PHOTO_SUFFIXES, sensors, within
+from recon.datasets.folders import PHOTO_SUFFIXES, is_file, sensors, within
 from recon.datasets.ply_points import read_points
 from recon.datasets.poses import from_opengl
 from recon.datasets.source import (
@@ -120,10 +120,10 @@ def find(folder: Path, entry: Entry, name: str) -> Path:
             f"{entry.label}: the path {name} leads out of {folder}; "
             "write it relative to transforms.json, and put the file below"
         )
-    if path.is_file():
+    if is_file(path):
         return path
-    endings = (path.with_name(path.name + suffix) for suffix in (".png", *PHOTO_SUFFIXES))
-    return next((candidate for candidate in endings if candidate.is_file()), path)
+    endings = (path.parent / (path.name + suffix) for suffix in (".png", *PHOTO_SUFFIXES))
+    return next((candidate for candidate in endings if is_file(candidate)), path)
 
 
 def optional(folder: Path, entry: Entry, key: str) -> Path | None:

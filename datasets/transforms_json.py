@@ -1,5 +1,6 @@
 """The JSON that nerfstudio, instant-ngp and Blender scripts share: looking things up in it."""
 
+import contextlib
 import json
 import math
 from pathlib import Path
@@ -69,14 +70,20 @@ class Entry:
         """Return a number, or None where it is missing.
 
         Raises:
-            DataError: it is there and no number.
+            DataError: it is there and no finite number.
         """
         value = self.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise DataError(f"{self.label}: the key `{key}` is {value!r}; expected a number")
-        return float(value)
+        return self.checked(key, value)
+
+    def checked(self, key: str, value: object) -> float:
+        """Return a value as a finite number."""
+        if not isinstance(value, bool) and isinstance(value, int | float):
+            with contextlib.suppress(OverflowError):
+                if math.isfinite(number := float(value)):
+                    return number
+        raise DataError(f"{self.label}: `{key}` is {str(value)[:40]}; expected a finite number")
 
     def pose(self) -> Float64[np.ndarray, "4 4"]:
         """Return `transform_matrix`: camera to world, OpenGL axes.
@@ -88,7 +95,7 @@ class Entry:
             raise DataError(f"{self.label}: the key `transform_matrix` is missing")
         try:
             matrix = np.array(self.frame["transform_matrix"], dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             matrix = np.zeros(0)
         if matrix.shape not in {(3, 4), (4, 4)}:
             raise DataError(f"{self.label}: `transform_matrix` is no 4x4 matrix of numbers")
@@ -127,7 +134,11 @@ def focal_length(entry: Entry, key: str, angle_key: str, size: float) -> float |
     focal, angle = entry.number(key), entry.number(angle_key)
     if focal is not None:
         return focal
-    return None if angle is None else 0.5 * size / math.tan(0.5 * angle)
+    if angle is None:
+        return None
+    if not 0 < angle < math.pi:
+        raise DataError(f"{entry.label}: `{angle_key}` is {angle}; expected 0 to pi, in radians")
+    return 0.5 * size / math.tan(0.5 * angle)
 
 
 def distortion(entry: Entry) -> Distortion | None:
@@ -158,4 +169,4 @@ def coefficients(entry: Entry) -> list[float]:
         return [entry.number(key) or 0.0 for key in ("k1", "k2", "k3", "k4", "p1", "p2")]
     if not isinstance(listed, list) or len(listed) != 6:
         raise DataError(f"{entry.label}: `distortion_params` is not [k1, k2, k3, k4, p1, p2]")
-    return [float(value) for value in listed]
+    return [entry.checked("distortion_params", value) for value in listed]

@@ -8,6 +8,9 @@ from jaxtyping import Bool, Float32, Shaped
 
 from recon.camera import Intrinsics
 
+COARSE = 128
+"""The width at which areas are estimated."""
+
 
 @lru_cache(maxsize=8)
 def undistortion(
@@ -21,6 +24,20 @@ def undistortion(
     covered = (x >= 0) & (x <= intrinsics.width) & (y >= 0) & (y <= intrinsics.height)
     x, y = (np.where(covered, axis - 0.5, 0).astype(np.float32) for axis in (x, y))
     return x, y, covered
+
+
+@lru_cache(maxsize=256)
+def share_kept(intrinsics: Intrinsics) -> float:
+    """Return which part of the photo's area is still seen when it is undistorted, 0 to 1."""
+    if intrinsics.distortion is None:
+        return 1.0
+    width, height = COARSE, max(2, round(COARSE * intrinsics.height / intrinsics.width))
+    x, y = intrinsics.resized(width, height).undistortion_maps()
+    covered = (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
+    (x_down, x_right), (y_down, y_right) = np.gradient(x), np.gradient(y)
+    # A pixel of the result takes up as much of the photo as its map's determinant says.
+    area = np.abs(x_right * y_down - x_down * y_right)
+    return float(min(1.0, np.where(covered, np.nan_to_num(area), 0).sum() / (width * height)))
 
 
 def undistort(

@@ -56,12 +56,13 @@ class Intrinsics:
         x = (np.arange(self.width) + 0.5 - self.cx) / self.fx
         y = (np.arange(self.height) + 0.5 - self.cy) / self.fy
         x, y = np.meshgrid(x, y)
-        if self.distortion is not None:
-            radius = np.hypot(x, y)
-            beyond = radius > self.distortion.limit(float(radius.max()))
-            x, y = self.distortion.distort(x, y)
-            x, y = np.where(beyond, np.nan, x), np.where(beyond, np.nan, y)
-        return self.fx * x + self.cx, self.fy * y + self.cy
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.distortion is not None:
+                radius = np.hypot(x, y)
+                beyond = radius > self.distortion.limit(float(radius.max()))
+                x, y = self.distortion.distort(x, y)
+                x, y = np.where(beyond, np.nan, x), np.where(beyond, np.nan, y)
+            return self.fx * x + self.cx, self.fy * y + self.cy
 
 
 def project(

@@ -15,8 +15,9 @@ from jaxtyping import Float64
 Coordinates = Float64[np.ndarray, "*n"]
 
 
+@dataclass(frozen=True)
 class Distortion(abc.ABC):
-    """A lens that is not a pinhole. Implementations are frozen, so they compare and hash."""
+    """A lens that is not a pinhole; its fields are its coefficients."""
 
     @abc.abstractmethod
     def distort(self, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:

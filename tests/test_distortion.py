@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from recon.camera import Intrinsics
 from recon.datasets.colmap_cameras import BY_NAME, MODELS, intrinsics
 from recon.datasets.colmap_model import ColmapCamera
+from recon.datasets.undistort import share_kept
 from recon.distortion import Brown, Division, FieldOfView, Fisheye
 from recon.errors import DataError
 
@@ -140,6 +141,18 @@ def test_maps_do_not_fold_the_border_back_into_the_photo() -> None:
     assert (np.diff(row[seen]) > 0).all()
     assert not seen[0]
     assert seen[100]
+
+
+def test_the_share_kept_by_a_fisheye() -> None:
+    # An equidistant lens of half angle 1.2: a pinhole of the same focal length and size sees the
+    # angle atan(1.2), so of a square photo it keeps about what lies within; checked by counting.
+    lens = Intrinsics(240, 240, 100.0, 100.0, 120.0, 120.0, Fisheye())
+    v, u = np.meshgrid(np.arange(240) + 0.5 - 120, np.arange(240) + 0.5 - 120)
+    theta = np.hypot(u, v) / 100
+    scale = np.tan(theta) / np.maximum(theta, 1e-9)
+    seen = (np.abs(u * scale) < 120) & (np.abs(v * scale) < 120) & (theta < np.pi / 2)
+    assert share_kept(lens) == pytest.approx(seen.mean(), abs=0.01)
+    assert 0.4 < share_kept(lens) < 0.7
 
 
 def test_maps_agree_with_opencv() -> None:

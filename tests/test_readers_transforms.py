@@ -154,6 +154,23 @@ def test_a_fisheye(tmp_path: Path, content: Any) -> None:
     assert any("(Fisheye) undone in 9 views" in note for note in capture.notes)
 
 
+def test_a_lens_that_leaves_nothing(tmp_path: Path, content: Any) -> None:
+    content["frames"][3]["k1"] = -1e6
+    rewrite(tmp_path, content)
+    capture = read_capture(tmp_path)
+    assert len(capture.views) == 8
+    assert "would leave less than 5% of the photo" in capture.warnings[0]
+
+
+def test_photos_from_another_folder(tmp_path: Path, content: Any) -> None:
+    (tmp_path / "images_2").mkdir()
+    for file in (tmp_path / "images").iterdir():
+        Image.open(file).reduce(2).save(tmp_path / "images_2" / file.name)
+    capture = read_capture(tmp_path, ReadOptions(images="images_2"))
+    assert {(v.camera.width, v.camera.height) for v in capture.views} == {(20, 15)}
+    assert capture.views[0].name == "images/photo_00.png"
+
+
 def test_masks_and_depth(tmp_path: Path, content: Any) -> None:
     mask = np.full((30, 40), 255, np.uint8)
     mask[:10] = 0
