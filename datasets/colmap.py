@@ -5,6 +5,7 @@ images_4, ...); their intrinsics then follow the photos' own size. Files on rigs
 newer versions write beside, repeat what images and cameras say and are not needed.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +16,8 @@ from scipy.spatial.transform import Rotation
 from recon.datasets import colmap_binary, colmap_text
 from recon.datasets.colmap_cameras import intrinsics
 from recon.datasets.colmap_model import ColmapImage, ColmapModel
-from recon.datasets.folders import photo_folder, sensors, within
+from recon.datasets.folders import photo_folder, sensors
+from recon.datasets.photo_lookup import look_up
 from recon.datasets.source import Reader, ReadOptions, SourceCapture, SourcePoints, SourceView
 from recon.errors import DataError
 
@@ -37,8 +39,9 @@ class ColmapReader(Reader):
         folder, notes = largest(path)
         model = read_model(folder)
         photos = photo_folder(path, options.images, notes)
-        views, warnings = translate(model, photos)
-        warnings += unregistered(photos, views)
+        files = look_up(path, photos, [image.name for image in model.images], notes)
+        views, warnings = translate(model, files)
+        warnings += unregistered(photos, files)
         points = SourcePoints(model.points.positions, model.points.colors)
         return SourceCapture(
             path, self.name, views, points, notes=notes, warnings=warnings, metric=options.metric
@@ -93,7 +96,9 @@ def largest(path: Path) -> tuple[Path, list[str]]:
     ]
 
 
-def translate(model: ColmapModel, photos: Path) -> tuple[list[SourceView], list[str]]:
+def translate(
+    model: ColmapModel, files: Mapping[str, Path | None]
+) -> tuple[list[SourceView], list[str]]:
     """Turn COLMAP's images into views, and say which could not be."""
     lenses, refused = {}, {}
     for number, camera in model.cameras.items():
@@ -104,13 +109,13 @@ def translate(model: ColmapModel, photos: Path) -> tuple[list[SourceView], list[
     views, warnings = [], []
     folders = sensors([image.name for image in model.images])
     for image, sensor in zip(model.images, folders, strict=True):
-        path = within(photos, image.name)
+        path = files[image.name]
         if image.camera in refused:
             warnings.append(f"skipped {image.name}: {refused[image.camera]}")
         elif image.camera not in lenses:
             warnings.append(f"skipped {image.name}: camera {image.camera} is not in cameras")
         elif path is None:
-            warnings.append(f"skipped {image.name}: the path leads out of {photos}")
+            warnings.append(f"skipped {image.name}: its name leads out of the folder of photos")
         else:
             pose = world_to_camera(image)
             views.append(SourceView(image.name, path, pose, lenses[image.camera], sensor=sensor))
@@ -120,18 +125,20 @@ def translate(model: ColmapModel, photos: Path) -> tuple[list[SourceView], list[
 def world_to_camera(image: ColmapImage) -> Float64[np.ndarray, "4 4"]:
     """Build the pose; NaN where the quaternion has no direction."""
     pose = np.eye(4)
-    quaternion = np.array(image.quaternion)
-    usable = np.isfinite(quaternion).all() and np.linalg.norm(quaternion) > 1e-9
-    pose[:3, :3] = (
-        Rotation.from_quat(quaternion, scalar_first=True).as_matrix() if usable else np.nan
-    )
+    w, x, y, z = image.quaternion
+    largest_part = max(abs(w), abs(x), abs(y), abs(z))
+    if 1e-9 < largest_part < np.inf:
+        direction = np.array([x, y, z, w]) / largest_part
+        pose[:3, :3] = Rotation.from_quat(direction).as_matrix()
+    else:
+        pose[:3, :3] = np.nan
     pose[:3, 3] = image.translation
     return pose
 
 
-def unregistered(photos: Path, views: list[SourceView]) -> list[str]:
+def unregistered(photos: Path, files: Mapping[str, Path | None]) -> list[str]:
     """Name the photos that COLMAP gave no camera."""
-    known = {view.image for view in views}
+    known = {path for path in files.values() if path is not None}
     suffixes = {path.suffix for path in known}
     rest = sorted(p.name for p in photos.rglob("*") if p.suffix in suffixes and p not in known)
     if not rest:

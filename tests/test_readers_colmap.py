@@ -236,6 +236,47 @@ def test_a_folder_of_smaller_photos(tmp_path: Path) -> None:
         read_capture(tmp_path, ReadOptions(images="images_8"))
 
 
+def test_photos_with_another_ending(tmp_path: Path) -> None:
+    scene = make_scene(4)
+    write_colmap_text(tmp_path, scene)
+    for file in list((tmp_path / "images").iterdir())[:3]:
+        Image.open(file).save(file.with_suffix(".webp"), lossless=True)
+        file.unlink()
+    capture = read_capture(tmp_path)
+    assert "3 photos have another ending than the model says" in capture.notes
+    for view, photo in zip(capture.views, scene.photos, strict=True):
+        np.testing.assert_array_equal(view.photo.pixels(), photo)
+
+
+def test_a_resized_copy_with_other_names(tmp_path: Path) -> None:
+    scene = make_scene(5)
+    write_colmap_text(tmp_path, scene)
+    # One photo was never registered; the copies count it.
+    Image.fromarray(scene.photos[0]).save(tmp_path / "images/photo_01b.png")
+    (tmp_path / "images_2").mkdir()
+    for i, file in enumerate(sorted((tmp_path / "images").iterdir())):
+        Image.open(file).reduce(2).save(tmp_path / f"images_2/image{i:03d}.png")
+    capture = read_capture(tmp_path, ReadOptions(images="images_2"))
+    assert "photos in images_2 have other names: taken in the order of images" in capture.notes
+    assert [view.name for view in capture.views] == scene.names
+    assert capture.views[2].photo.path.name == "image003.png"  # type: ignore[attr-defined]
+    (tmp_path / "images_2/image004.png").unlink()
+    with pytest.raises(DataError, match=r"skipped photo_00\.png: .*no such file"):
+        read_capture(tmp_path, ReadOptions(images="images_2"))
+
+
+def test_a_quaternion_of_any_length(tmp_path: Path) -> None:
+    scene = make_scene(3)
+    write_colmap_text(tmp_path, scene)
+    images = tmp_path / "sparse/0/images.txt"
+    lines = images.read_text().splitlines()
+    words = lines[1].split()
+    words[1:5] = [repr(float(word) * 1e300) for word in words[1:5]]
+    images.write_text("\n".join([lines[0], " ".join(words), *lines[2:]]) + "\n")
+    rotation = read_capture(tmp_path).views[0].camera.world_to_camera[:3, :3]
+    np.testing.assert_allclose(rotation, scene.world_to_camera[0][:3, :3], atol=1e-6)
+
+
 def test_photos_in_folders_name_the_sensors(tmp_path: Path) -> None:
     scene = make_scene(4)
     scene.names[:] = ["left/0.png", "left/1.png", "right/0.png", "right/1.png"]
