@@ -34,6 +34,8 @@ def share_kept(intrinsics: Intrinsics) -> float:
     width, height = COARSE, max(2, round(COARSE * intrinsics.height / intrinsics.width))
     x, y = intrinsics.resized(width, height).undistortion_maps()
     covered = (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
+    # What lies far outside only needs to stay outside; differences of infinities are no numbers.
+    x, y = np.clip(x, -width, 2 * width), np.clip(y, -height, 2 * height)
     (x_down, x_right), (y_down, y_right) = np.gradient(x), np.gradient(y)
     # A pixel of the result takes up as much of the photo as its map's determinant says.
     area = np.abs(x_right * y_down - x_down * y_right)
