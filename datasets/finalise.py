@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from recon.datasets.source import ReadOptions, SourceCapture, SourceView
 from recon.datasets.split import split_views
 from recon.datasets.undistort import share_kept
 from recon.errors import DataError, UsageError
-from recon.types import Capture, Similarity, View
+from recon.types import Capture, Exif, Similarity, View
 
 LEAST_KEPT = 0.05
 """A lens that leaves less than this of a photo is wrong, or no lens for a pinhole."""
@@ -155,10 +155,15 @@ def build_view(
         name=found.view.name,
         camera=lens.resized(width, height).pinhole(torch.from_numpy(pose).float()),
         photo=photo,
-        exif=found.header.exif,
+        exif=replace(found.header.exif, **stated(found.view.exif)),
         sensor=found.view.sensor,
         time=found.view.time,
     )
+
+
+def stated(exif: Exif) -> dict[str, float]:
+    """Return the lens settings that are known, by name."""
+    return {name: value for name, value in asdict(exif).items() if value is not None}
 
 
 def describe(usable: list[Usable], source: SourceCapture) -> list[str]:

@@ -39,7 +39,7 @@ def from_camera_to_world(pose: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray
     """Invert a rigid transform; what is not rigid stays not rigid, for `checked_pose` to find."""
     inverse = np.eye(4)
     inverse[:3, :3] = pose[:3, :3].T
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         inverse[:3, 3] = -pose[:3, :3].T @ pose[:3, 3]
     return inverse
 

@@ -23,7 +23,7 @@ def read_capture(path: Path, options: ReadOptions | None = None) -> Capture:
     Photos stay on disk until their pixels are asked for.
 
     Args:
-        path: the folder, or a transforms.json in it.
+        path: the folder of any format, or a file such as transforms.json.
         options: size, split, and which format and photos to take; the defaults where absent.
 
     Raises:
@@ -31,12 +31,13 @@ def read_capture(path: Path, options: ReadOptions | None = None) -> Capture:
         UsageError: an option names or asks for something that does not exist.
     """
     options = options or ReadOptions()
-    folder = path.parent if path.name == "transforms.json" else path
-    if not folder.is_dir():
+    if path.suffix == ".json":
+        return finalise(TransformsReader().read(path, options), options)
+    if not path.is_dir():
         raise DataError(f"{path}: no such folder; --data takes the folder of a capture.")
-    fitting = [reader for reader in READERS if reader.recognises(folder)]
-    reader = choose(folder, fitting, options.format)
-    source = reader.read(folder, options)
+    fitting = [reader for reader in READERS if reader.recognises(path)]
+    reader = choose(path, fitting, options.format)
+    source = reader.read(path, options)
     others = [other.name for other in fitting if other is not reader]
     if others and options.format is None:
         source.notes.insert(

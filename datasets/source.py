@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from recon.camera import Intrinsics
+from recon.types import Exif
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class SourceView:
     depth_unit: float = 1.0
     sensor: str = ""
     time: float = 0.0
+    exif: Exif = field(default_factory=Exif)
+    """Lens settings that the source states; they go before the photo's own."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,9 +3,13 @@
 The frame of the capture, in which `scene.ply` is exported, is that of the `transform_matrix`
 entries as they stand in the file. `applied_transform` and `applied_scale` only record how a
 program came to that frame; `ply_file_path` is in the same frame, so neither is undone.
-A key `"metric": true` says that lengths are metres.
+
+Keys beyond nerfstudio's, all optional: `"metric": true` says that lengths are metres; a frame may
+name its `sensor` and its `time` in seconds, and state lens settings under the names of
+`recon.types.Exif` (`f_number`, `focus_distance`, ...), which go before those of the photo's EXIF.
 """
 
+import dataclasses
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
@@ -21,6 +25,7 @@ from recon.datasets.source import (
 )
 from recon.datasets.transforms_json import Entry, Json, intrinsics, load_json
 from recon.errors import DataError
+from recon.types import Exif
 
 DEPTH_UNIT = 0.001
 """What a stored depth counts where `depth_unit_scale_factor` is absent: nerfstudio's default."""
@@ -47,15 +52,16 @@ class TransformsReader(Reader):
 
     def read(self, path: Path, options: ReadOptions) -> SourceCapture:
         """Read every frame."""
-        file = path / "transforms.json"
+        file = path if path.suffix == ".json" else path / "transforms.json"
+        folder = file.parent
         if not file.is_file():
-            raise DataError(f"{file}: no such file, and --format transforms needs it.")
+            raise DataError(f"{file}: no such file; the format transforms needs it.")
         content = load_json(file)
         warnings: list[str] = []
-        views = read_frames(path, content, options.images, warnings)
+        views = read_frames(folder, content, options.images, warnings)
         points = None
         if content.get("ply_file_path"):
-            points = read_points(path, str(content["ply_file_path"]), warnings)
+            points = read_points(folder, str(content["ply_file_path"]), warnings)
         return SourceCapture(
             path,
             self.name,
@@ -108,8 +114,15 @@ def read_frame(folder: Path, entry: Entry, images: str | None, sensor: str) -> S
         optional(folder, entry, "mask_path"),
         optional(folder, entry, "depth_file_path"),
         DEPTH_UNIT if depth_unit is None else depth_unit,
-        sensor,
+        entry.text("sensor") if entry.frame.get("sensor") else sensor,
+        entry.number("time") or 0.0,
+        lens_settings(entry),
     )
+
+
+def lens_settings(entry: Entry) -> Exif:
+    """Return what a frame states of its lens."""
+    return Exif(**{field.name: entry.number(field.name) for field in dataclasses.fields(Exif)})
 
 
 def find(folder: Path, entry: Entry, name: str) -> Path:

@@ -179,7 +179,7 @@ def test_the_first_format_wins_and_says_so(tmp_path: Path) -> None:
         chosen = read_capture(tmp_path, ReadOptions(format=name))
         assert chosen.format == name
         assert not any("also there" in note for note in chosen.notes)
-    assert read_capture(tmp_path / "transforms.json").format == "colmap"
+    assert read_capture(tmp_path / "transforms.json").format == "transforms"
 
 
 @pytest.mark.parametrize("name", [reader.name for reader in READERS])

@@ -171,6 +171,29 @@ def test_photos_from_another_folder(tmp_path: Path, content: Any) -> None:
     assert capture.views[0].name == "images/photo_00.png"
 
 
+def test_a_file_of_another_name(tmp_path: Path, content: Any) -> None:
+    content["frames"] = content["frames"][:4]
+    (tmp_path / "transforms_lens.json").write_text(json.dumps(content))
+    capture = read_capture(tmp_path / "transforms_lens.json")
+    assert len(capture.views) == 4
+    assert capture.points is not None
+    with pytest.raises(DataError, match=r"other\.json: no such file"):
+        read_capture(tmp_path / "other.json")
+
+
+def test_a_frame_may_state_its_sensor_time_and_lens(tmp_path: Path, content: Any) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x829D: 4.0, 0x8827: 100})
+    photo = tmp_path / "images/photo_00.png"
+    Image.open(photo).save(photo, exif=exif.tobytes())
+    content["frames"][0] |= {"sensor": "FRONT", "time": 1.5, "f_number": 2.0, "focus_distance": 6}
+    rewrite(tmp_path, content)
+    first, second = read_capture(tmp_path).views[:2]
+    assert (first.sensor, first.time) == ("FRONT", 1.5)
+    assert (first.exif.f_number, first.exif.focus_distance, first.exif.iso) == (2.0, 6.0, 100.0)
+    assert (second.sensor, second.time, second.exif.f_number) == ("", 0.0, None)
+
+
 def test_masks_and_depth(tmp_path: Path, content: Any) -> None:
     mask = np.full((30, 40), 255, np.uint8)
     mask[:10] = 0
