@@ -60,10 +60,12 @@ def interpolated(cameras: Sequence[Camera], frames: int) -> list[Camera]:
 
 
 def spin(cameras: Sequence[Camera], frames: int) -> list[Camera]:
-    """Circle once around what the cameras look at, beginning beside the first of them.
+    """Circle around what the cameras look at: once around, or to and fro where they have been.
 
     The centre is the point nearest to all optical axes, in the least-squares sense; height and
-    radius are the cameras' medians about it.
+    radius are the cameras' medians about it. Where the cameras leave a gap of more than a quarter
+    of the circle, nothing was seen from there: the path swings over the rest of it and back,
+    beginning in the middle.
 
     Raises:
         DataError: the cameras do not look at a common point, so that there is nothing to circle.
@@ -78,7 +80,7 @@ def spin(cameras: Sequence[Camera], frames: int) -> list[Camera]:
     radius = float(np.median(np.linalg.norm(around, axis=1)))
     first = around[0] / np.linalg.norm(around[0])
     side = np.cross(up, first)
-    angles = np.arange(frames) * (2 * np.pi / frames)
+    angles = _swing(np.arctan2(around @ side, around @ first), frames)
     circle = radius * (np.cos(angles)[:, None] * first + np.sin(angles)[:, None] * side)
     places = center + circle + np.median(heights) * up
     return [_looking(cameras[0], place, center, up) for place in places]
@@ -122,6 +124,20 @@ def _times(
         for a, b, n in zip(knots[:-1], knots[1:], counts, strict=True)
     ]
     return np.concatenate([*parts, knots[-1:]])
+
+
+def _swing(seen: Float64[np.ndarray, " n"], frames: int) -> Float64[np.ndarray, " frames"]:
+    """Return angles once around from 0, or to and fro over the arc between the angles seen."""
+    turn = np.arange(frames) * (2 * np.pi / frames)
+    ordered = np.sort(seen)
+    gaps = np.diff(np.append(ordered, ordered[0] + 2 * np.pi))
+    widest = int(gaps.argmax())
+    if gaps[widest] <= np.pi / 2:
+        return turn
+    half = (2 * np.pi - gaps[widest]) / 2
+    middle = ordered[widest] + gaps[widest] + half
+    swung: Float64[np.ndarray, " frames"] = middle + half * np.sin(turn)
+    return swung
 
 
 def _nearest_point(origins: Float64[np.ndarray, "n 3"], axes: Float64[np.ndarray, "n 3"]) -> Vector:

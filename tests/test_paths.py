@@ -19,10 +19,13 @@ def at(position: list[float], target: list[float]) -> Camera:
 
 
 def ring(
-    count: int, radius: float = 3.0, center: tuple[float, float] = (5.0, -2.0)
+    count: int,
+    radius: float = 3.0,
+    center: tuple[float, float] = (5.0, -2.0),
+    arc: float = 1.6 * np.pi,
 ) -> list[Camera]:
     x, y = center
-    angles = np.linspace(0, 1.5 * np.pi, count)
+    angles = np.linspace(0, arc, count)
     return [
         at([x + radius * np.cos(a), y + radius * np.sin(a), 1.0 + 0.1 * i], [x, y, 0.5])
         for i, a in enumerate(angles)
@@ -133,6 +136,16 @@ def test_a_spin_looks_at_the_centre_from_one_distance_and_closes():
     np.testing.assert_allclose(gaps, gaps[0], rtol=1e-3)
     # It begins at the azimuth of the first camera.
     np.testing.assert_allclose(positions(path)[0, :2], positions(ring(9))[0, :2], atol=0.05)
+
+
+@pytest.mark.parametrize("arc", [0.5 * np.pi, 1.4 * np.pi])
+def test_a_spin_stays_where_cameras_have_been(arc):
+    places = positions(spin(ring(9, arc=arc), 40)) - np.array([5, -2, 0])
+    angles = np.unwrap(np.arctan2(places[:, 1], places[:, 0]))
+    assert angles.min() == pytest.approx(0, abs=0.03)
+    assert angles.max() == pytest.approx(arc, abs=0.03)
+    assert angles[0] == pytest.approx(arc / 2, abs=0.03)
+    assert np.abs(np.diff(np.append(angles, angles[0]))).max() < 0.2 * arc
 
 
 def test_cameras_that_look_in_parallel_or_apart_cannot_be_spun_around():
