@@ -146,6 +146,19 @@ def test_kernel_without_gradient_gives_the_same_figures():
     assert (plain.l1, plain.ssim) == (result.l1, result.ssim)
 
 
+def test_torch_takes_what_the_core_does_not(monkeypatch):
+    rendered, photo = make_pair(20, 30)
+    expected, exact = with_gradient(photometric_in_torch, rendered.double(), photo, None, 0.2)
+    double, gradient = with_gradient(photometric, rendered.double(), photo, None, 0.2)
+    assert gradient.dtype == torch.float64
+    assert torch.equal(gradient, exact)
+    monkeypatch.setattr("recon.losses.functional.HAS_CORE", False)
+    without_core, gradient = with_gradient(photometric, rendered, photo, None, 0.2)
+    torch.testing.assert_close(gradient.double(), exact, rtol=1e-3, atol=1e-8)
+    assert double.loss.item() == expected.loss.item()
+    assert without_core.loss.item() == pytest.approx(expected.loss.item(), abs=1e-6)
+
+
 @pytest.fixture(params=[photometric, photometric_in_torch], ids=["chosen", "torch"])
 def implementation(request):
     return request.param

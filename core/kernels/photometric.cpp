@@ -20,30 +20,34 @@
 namespace recon::ISA {
 namespace {
 
-constexpr int kReach = 5;      // The window reaches this many pixels to each side.
-constexpr int kSide = 3 * kReach;
+constexpr int kReach = 5;         // The window reaches this many pixels to each side,
+constexpr int kSide = 3 * kReach;  // which are this many numbers.
 constexpr int kTileWidth = 256, kTileHeight = 128;  // Pixels, at most.
-constexpr int kStep = 4;       // Rows per step of the sweep.
-constexpr int kRing = 16;      // Rows kept: kStep and what the window needs above and below, twice.
-constexpr int kLanes = 16;     // Loops over columns run in multiples of this.
-constexpr int kPitch = 896;    // Numbers per row: 3 * (kTileWidth + 4 * kReach), and slack.
+constexpr int kStep = 4;     // Rows per step of the sweep.
+constexpr int kRing = 16;    // Rows kept, as many as a step looks back on.
+constexpr int kLanes = 16;   // Loops over columns run in multiples of this,
+constexpr int kPitch = 896;  // and a row has room for the last of them.
 static_assert(kPitch % kLanes == 0 && kPitch >= 3 * (kTileWidth + 4 * kReach) + 2 * kSide + kLanes);
 
 constexpr float kWindow[kReach + 1] = {0.26601172486179f, 0.21300553771125f, 0.10936068950970f,
                                        0.03600077212843f, 0.00759875813524f, 0.00102838008448f};
 constexpr float kC1 = 0.01f * 0.01f, kC2 = 0.03f * 0.03f;
 
-enum Plane { kSum, kDifference, kSumSquared, kDifferenceSquared, kImagePlanes };
-enum Slope { kConstant, kTimesSum, kTimesDifference, kSlopePlanes };
+enum ImagePlane { kSum, kDifference, kSumSquared, kDifferenceSquared, kImagePlanes };
+// d SSIM / d x at a pixel is the blur of the first, plus p times the blur of the second, plus q
+// times that of the third, because p² and q² are among the blurred images.
+enum SlopePlane { kConstant, kTimesSum, kTimesDifference, kSlopePlanes };
 
 template <int planes>
 using Row = float[planes][kPitch];
 
 struct Workspace {
+  // Column 0 of images and counts lies 2 * kReach pixels left of the tile, that of slopes kReach.
   Row<kImagePlanes> images[kRing];
-  Row<kSlopePlanes> slopes[kRing];  // d SSIM / d of the blurred images, by the power of x they act on.
-  float counts[kRing][kPitch];      // 1 where a pixel counts, 0 elsewhere and beyond the image.
-  Row<kImagePlanes> blurred[kStep];  // Down the columns only.
+  Row<kSlopePlanes> slopes[kRing];
+  float counts[kRing][kPitch];  // 1 where a pixel counts, 0 elsewhere and beyond the image.
+  // The next step's rows, blurred down the columns only.
+  Row<kImagePlanes> blurred_images[kStep];
   Row<kSlopePlanes> blurred_slopes[kStep];
   float ssim[kPitch];
 };
@@ -160,6 +164,17 @@ void compare_row(const Row<kImagePlanes> &blurred, const float *counts, int64_t 
   }
 }
 
+void add_row(const float *difference, const float *counts, const float *ssim, int64_t size,
+             Agreement &total) {
+  float l1_sum = 0, ssim_sum = 0;
+#pragma omp simd reduction(+ : l1_sum, ssim_sum)
+  for (int64_t i = 0; i < size; i++) {
+    l1_sum += counts[i] > 0 ? std::fabs(difference[i]) : 0;
+    ssim_sum += ssim[i];
+  }
+  total.l1 += l1_sum, total.ssim += ssim_sum;
+}
+
 void write_gradient(const Row<kSlopePlanes> &slopes, const Row<kImagePlanes> &images,
                     const float *counts, int64_t size, float l1_scale, float ssim_scale,
                     float *gradient) {
@@ -178,28 +193,27 @@ void write_gradient(const Row<kSlopePlanes> &slopes, const Row<kImagePlanes> &im
 // Adds up one tile, and writes its part of the gradient.
 Agreement sweep(const ImagePair &images, const Tile &tile, float l1_scale, float ssim_scale,
                 float *gradient, Workspace &work) {
-  const int64_t size = 3 * tile.width(), inner = lanes(tile, kReach), outer = lanes(tile, 2 * kReach);
-  // The gradient follows the comparison at a distance of whole steps that the window fits into.
+  const int64_t size = 3 * tile.width();
+  const int64_t inner = lanes(tile, kReach), outer = lanes(tile, 2 * kReach);
+  // The gradient's rows lie behind those compared, so far that the window finds its slopes there:
+  // behind + kStep - 1 + kReach < row + kStep. With 7, `behind` meets the tile's top exactly.
   constexpr int64_t kLag = 7;
+  static_assert(kLag >= kReach && (kReach + kLag) % kStep == 0);
+  static_assert(kLag + kReach + kStep <= kRing);
   const int64_t end = tile.bottom + (gradient ? kLag : 0);
   Agreement total{0, 0};
-  for (int64_t row = tile.top - 2 * kReach; row < tile.top; row++) load_row(images, tile, row, work);
+  for (int64_t row = tile.top - 2 * kReach; row < tile.top; row++)
+    load_row(images, tile, row, work);
   for (int64_t row = tile.top - kReach; row < end; row += kStep) {
     for (int i = 0; i < kStep; i++) load_row(images, tile, row + kReach + i, work);
-    blur_columns(work.images, row, outer, work.blurred);
+    blur_columns(work.images, row, outer, work.blurred_images);
     for (int i = 0; i < kStep; i++) {
       const int at = slot(row + i);
-      compare_row(work.blurred[i], work.counts[at] + kSide, inner, work.ssim, work.slopes[at]);
-      if (row + i < tile.top || row + i >= tile.bottom) continue;
-      const float *difference = work.images[at][kDifference] + 2 * kSide;
-      const float *counts = work.counts[at] + 2 * kSide, *ssim = work.ssim + kSide;
-      float l1_row = 0, ssim_row = 0;
-#pragma omp simd reduction(+ : l1_row, ssim_row)
-      for (int64_t k = 0; k < size; k++) {
-        l1_row += counts[k] > 0 ? std::fabs(difference[k]) : 0;
-        ssim_row += ssim[k];
-      }
-      total.l1 += l1_row, total.ssim += ssim_row;
+      const float *counts = work.counts[at];
+      compare_row(work.blurred_images[i], counts + kSide, inner, work.ssim, work.slopes[at]);
+      if (tile.top <= row + i && row + i < tile.bottom)
+        add_row(work.images[at][kDifference] + 2 * kSide, counts + 2 * kSide, work.ssim + kSide,
+                size, total);
     }
     const int64_t behind = row - kLag;
     if (!gradient || behind < tile.top) continue;
