@@ -30,7 +30,7 @@ def error_strip(
 ) -> Picture:
     """Draw photo | render | absolute error | expected depth, and the true depth where it exists.
 
-    Both depths share their colours, which span the rendered depth.
+    Both depths share their colours, which span the true depth, or else the rendered one.
 
     Args:
         photo: what was to be predicted.
@@ -42,7 +42,8 @@ def error_strip(
     """
     difference = (prediction.color.float() - photo.float()).abs().mean(dim=-1) / 255
     drawn = prediction.alpha >= COVERED
-    span = DepthRange.of(prediction.expected_depth[drawn], unit)
+    spanned = prediction.expected_depth[drawn] if truth is None else truth.z[truth.valid]
+    span = DepthRange.of(spanned, unit)
     pictures = [
         with_caption(photo.numpy(), captions[0]),
         with_caption(prediction.color.numpy(), captions[1]),

@@ -51,7 +51,8 @@ def write_ply(path: Path, gaussians: Gaussians, to_source: Similarity, *, metric
     ]
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write("\n".join(header).encode("ascii"))
-        table.tofile(file)
+        # `table.tofile` would lose the reason of a failure, such as a full disk.
+        file.write(table.data)
 
 
 def frame_comments(metric: bool) -> list[str]:

@@ -1,5 +1,4 @@
-import errno
-import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -164,17 +163,18 @@ def test_a_rotation_of_no_length_is_refused(tmp_path):
         read_ply(path)
 
 
-def test_a_full_disk_leaves_the_last_scene_alone(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_the_last_scene_alone(tmp_path):
     path = tmp_path / "scene.ply"
     write_ply(path, scene(3), HERE, metric=True)
     before = path.read_bytes()
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ResourceError, match="disk is full"):
-        write_ply(path, scene(4), HERE, metric=True)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The system refuses larger files while they are written, as it does on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(ResourceError, match="disk is full"):
+            write_ply(path, scene(4000), HERE, metric=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
