@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from recon.errors import DataError
+from recon.errors import DataError, UsageError
 from recon.paths import interpolated, resized, spin, wobble
 from recon.render import Shot, Stage, distance_at
 from recon.types import Camera, Capture, View
@@ -47,8 +47,11 @@ def shots_along(capture: Capture, stage: Stage, settings: PathSettings) -> list[
     """Return numbered shots on a path; of a rig, the first sensor leads.
 
     Raises:
+        UsageError: no picture is asked for.
         DataError: there is no such view, or this capture has no such path.
     """
+    if settings.frames < 1:
+        raise UsageError(f"a path of {settings.frames} frames; expected 1 or more")
     views = [view for view in capture.views if view.sensor == capture.views[0].sensor]
     cameras = [view.camera for view in views]
     match settings.path:
@@ -64,7 +67,13 @@ def shots_along(capture: Capture, stage: Stage, settings: PathSettings) -> list[
 
 
 def at_width(shots: Sequence[Shot], width: int) -> list[Shot]:
-    """Return the shots with another number of columns; rows follow."""
+    """Return the shots with another number of columns; rows follow.
+
+    Raises:
+        UsageError: the width is below 1.
+    """
+    if width < 1:
+        raise UsageError(f"pictures {width} pixels wide; expected 1 or more")
 
     def scaled(camera: Camera) -> Camera:
         return resized(camera, width, max(1, round(camera.height * width / camera.width)))

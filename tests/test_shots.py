@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from recon.camera import look_at
-from recon.errors import DataError
+from recon.errors import DataError, UsageError
 from recon.gaussians import Gaussians
 from recon.raster.reference import ReferenceRasterizer
 from recon.render import Shot, Stage
@@ -111,3 +111,10 @@ def test_any_width_keeps_the_aspect():
     assert (shot.camera.width, shot.camera.height) == (101, 76)
     assert shot.camera.fx == pytest.approx(40 * 101 / 40)
     assert shot.camera.cy == pytest.approx(38)
+
+
+def test_no_pictures_and_no_pixels_are_refused():
+    with pytest.raises(UsageError, match="a path of 0 frames"):
+        shots_along(capture(), ball(), PathSettings(frames=0))
+    with pytest.raises(UsageError, match="0 pixels wide"):
+        at_width([Shot("a", capture().views[0].camera)], 0)
