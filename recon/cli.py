@@ -41,3 +41,6 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,5 @@
 """`recon inspect`."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +33,6 @@ class Inspect:
         forecaster = Forecaster(settings, choose_rasterizer(), len(capture.train))
         inspection = inspect_capture(capture, forecaster)
         if self.json:
-            print(json.dumps(to_json(inspection)))
+            print(to_json(inspection))
         else:
             print_inspection(inspection, Console())
