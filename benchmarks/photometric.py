@@ -115,7 +115,10 @@ def main(settings: Settings) -> None:
     """Measure every size and print what came out."""
     if not HAS_CORE:
         raise SystemExit(MISSING)
+    from recon import _core as core
+
     torch.set_num_threads(settings.threads)
+    core.use_threads(settings.threads)
     library = build_prototype(settings.against) if settings.against else None
     results = {}
     for width, height in SIZES:

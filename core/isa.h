@@ -24,6 +24,10 @@ enum class Isa { baseline, x86_64_v3, x86_64_v4 };
 // The instruction set in use, chosen when the module is loaded.
 Isa isa();
 
+// How many threads the kernels use. It is their own number, not OpenMP's: a fit keeps torch to one
+// thread, because torch's last bits depend on how it shares out work, and ours do not.
+int thread_count();
+
 }  // namespace recon
 
 // Calls recon::<isa in use>::function.

@@ -44,10 +44,21 @@ recon::Isa choose(const std::string &wish) {
 
 recon::Isa in_use = choose("best");
 
+int default_threads() {
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+int threads_in_use = default_threads();
+
 }  // namespace
 
 namespace recon {
 Isa isa() { return in_use; }
+int thread_count() { return threads_in_use; }
 }  // namespace recon
 
 NB_MODULE(_core, m) {
@@ -55,13 +66,13 @@ NB_MODULE(_core, m) {
   m.def("isa", [] { return name(in_use); }, "Name the instruction set in use.");
   m.def("use_isa", [](const std::string &wish) { in_use = choose(wish); }, nb::arg("name"),
         "Use this instruction set, or 'best'.");
-  m.def("threads", [] {
+  m.def("threads", recon::thread_count, "Count the threads the kernels use.");
+  m.def("use_threads", [](int count) {
+    if (count < 1) throw std::invalid_argument("expected at least one thread");
 #ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
+    threads_in_use = count;
 #endif
-  }, "Count the threads the kernels use.");
+  }, nb::arg("count"), "Use this many threads, where OpenMP is there to run them.");
   recon::bind_adam(m);
   recon::bind_photometric(m);
   recon::bind_raster(m);

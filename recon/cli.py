@@ -42,5 +42,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(0)
 
+
 if __name__ == "__main__":
     main()

@@ -11,6 +11,7 @@ from torch import Tensor
 from recon import checkpoint
 from recon.checkpoint import Checkpoint
 from recon.config import FitSettings
+from recon.core import HAS_CORE
 from recon.densify.choose import choose_densifier
 from recon.errors import DataError, NumericError
 from recon.gaussians import Gaussians
@@ -58,6 +59,10 @@ class Fitting:
                 f"{capture.path}: no view is left to train on. Hold fewer out (--hold-every)."
             )
         torch.manual_seed(settings.seed)
+        if HAS_CORE:
+            # The core's results do not depend on its number of threads, but torch's do in the
+            # last bit, because vector code and scalar rests share out the work differently.
+            torch.set_num_threads(1)
         self.run, self.settings, self.rasterizer = run, settings, rasterizer
         self.views, self.extent = capture.train, max(capture.extent, 1e-6)
         self.background = torch.tensor(capture.background, device=rasterizer.device)

@@ -10,10 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from recon import config
 from recon.config import FitSettings
+from recon.core import thread_count
 from recon.errors import DataError, UsageError
 from recon.files import as_resource_error, write_text
 
@@ -115,7 +114,7 @@ def surroundings(backend: str, fingerprint: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "data_fingerprint": fingerprint,
         "backend": backend,
-        "threads": torch.get_num_threads(),
+        "threads": thread_count(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {name: _version(name) for name in PACKAGES},

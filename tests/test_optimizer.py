@@ -64,16 +64,18 @@ def test_equals_torch_over_fifty_steps(instruction_set, shape):
 
 
 def test_gives_the_same_bytes_for_any_number_of_threads(instruction_set):
-    threads = torch.get_num_threads()
+    from recon import _core
+
+    threads = _core.threads()
     outcomes = []
     try:
         for count in (1, 2, 3):
-            torch.set_num_threads(count)
+            _core.use_threads(count)
             parameter = Parameter(start((100_003,)))
             run(Adam([parameter], lr=0.01), parameter, 5)
             outcomes.append(parameter.detach().numpy().tobytes())
     finally:
-        torch.set_num_threads(threads)
+        _core.use_threads(threads)
     assert outcomes[0] == outcomes[1] == outcomes[2]
 
 

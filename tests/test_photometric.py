@@ -102,15 +102,17 @@ def test_kernel_in_flat_bright_areas(instruction_set):
 def test_kernel_gives_the_same_bytes_for_any_number_of_threads():
     rendered, photo = make_pair(300, 530)
     mask = make_mask(300, 530)
-    threads = torch.get_num_threads()
+    from recon import _core
+
+    threads = _core.threads()
     try:
         outcomes = []
         for count in (1, 2, 3, 7):
-            torch.set_num_threads(count)
+            _core.use_threads(count)
             result, gradient = with_gradient(photometric, rendered, photo, mask, 0.2)
             outcomes.append((result.l1.item(), result.ssim.item(), gradient.numpy().tobytes()))
     finally:
-        torch.set_num_threads(threads)
+        _core.use_threads(threads)
     assert all(outcome == outcomes[0] for outcome in outcomes)
 
 

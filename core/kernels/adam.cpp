@@ -17,7 +17,7 @@ void adam_step(int64_t count, float *values, const float *gradients, float *mean
   // Blocks of one length, whatever the number of threads: where the compiler's vector loop ends
   // and its scalar rest begins decides the last bit.
   constexpr int64_t block = 16384;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(thread_count())
   for (int64_t begin = 0; begin < count; begin += block) {
     const int64_t end = std::min(count, begin + block);
 #pragma omp simd

@@ -165,7 +165,7 @@ void composite(const Images<float> &images, Workspace &work) {
   work.tile_ends.reserve(tiles);
   const PixelOffsets at;
   const BlockOrigins origins;
-#pragma omp parallel
+#pragma omp parallel num_threads(thread_count())
   {
     Tile tile;
 #pragma omp for schedule(dynamic, 4)

@@ -160,7 +160,7 @@ void differentiate_images(const Images<const float> &images, const Images<const 
   work.has_moments.reserve(work.slot_count);
   const PixelOffsets at;
   const BlockOrigins origins;
-#pragma omp parallel
+#pragma omp parallel num_threads(thread_count())
   {
     Tile tile;
 #pragma omp for schedule(dynamic, 4)

@@ -259,7 +259,7 @@ Agreement photometric(const ImagePair &images, float ssim_weight, float *gradien
   const auto ssim_scale = static_cast<float>(ssim_weight / values);
   const std::vector<Tile> tiles = cut(images.height, images.width);
   std::vector<Agreement> parts(tiles.size());
-#pragma omp parallel
+#pragma omp parallel num_threads(thread_count())
   {
     const auto work = std::make_unique<Workspace>();
 #pragma omp for schedule(dynamic, 1)

@@ -282,7 +282,7 @@ void differentiate_projection(const GaussianArrays<const float> &gaussians,
                              : degree == 1 ? differentiate_chunk<1>
                              : degree == 2 ? differentiate_chunk<2>
                                            : differentiate_chunk<3>;
-#pragma omp parallel for schedule(dynamic, 8)
+#pragma omp parallel for schedule(dynamic, 8) num_threads(thread_count())
   for (int64_t chunk = 0; chunk < chunks; chunk++)
     differentiate(chunk, gaussians, gradients, offsets, optics, work);
   view_gradients = sum_chunks(work, chunks);

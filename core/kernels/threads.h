@@ -1,4 +1,4 @@
-// The few words of OpenMP that the kernels use, or one thread where it is missing.
+// Sharing work between threads.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -6,19 +6,7 @@
 
 #include "../isa.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 namespace recon::ISA {
-
-static inline int thread_count() {
-#ifdef _OPENMP
-  return omp_get_max_threads();
-#else
-  return 1;
-#endif
-}
 
 struct Share {
   int64_t begin, end;

@@ -130,7 +130,7 @@ def _draw(
 
 @final
 class NativeRasterizer(Rasterizer):
-    """Draws on the CPU, with as many threads as torch uses.
+    """Draws on the CPU, with as many threads as `_core.threads()` says.
 
     The same input gives the same bytes, forward and backward, for any number of threads. A
     Gaussian with a parameter that is not finite is not drawn and has zero gradients.
