@@ -1,0 +1,41 @@
+"""The thin lens of the synthetic camera, in a photographer's units."""
+
+from dataclasses import dataclass
+
+from recon.datasets.synthetic.renderer import Aperture, Pinhole
+from recon.datasets.synthetic.settings import StreetSettings
+
+
+@dataclass(frozen=True)
+class Lens:
+    """A lens in front of a sensor that frames what a pinhole camera does."""
+
+    f_number: float
+    focal_length_mm: float
+    focus_distance: float
+    """Metres from the lens, along the optical axis."""
+    sensor_width_mm: float
+
+    @property
+    def diameter(self) -> float:
+        """Of the aperture, in metres."""
+        return 1e-3 * self.focal_length_mm / self.f_number
+
+    def strength(self, pinhole: Pinhole) -> float:
+        """Return K in px·m: c(z) = K·|1/focus_distance - 1/z| px is the circle of confusion."""
+        return self.diameter * pinhole.focal_length
+
+    def aperture(self) -> Aperture:
+        """Return what the renderer needs of it."""
+        return Aperture(self.focus_distance, self.diameter)
+
+
+def lens_of(settings: StreetSettings, pinhole: Pinhole) -> Lens:
+    """Choose the focal length that frames the pinhole camera's picture when focused.
+
+    The sensor stands at the image distance v with 1/f = 1/v + 1/s, and v is the pinhole's focal
+    length in the sensor's units (Hecht, Optics, section 5.2).
+    """
+    v = pinhole.focal_length * settings.sensor_width_mm / pinhole.width
+    focal_length = 1 / (1 / v + 1 / (1e3 * settings.focus_distance))
+    return Lens(settings.f_number, focal_length, settings.focus_distance, settings.sensor_width_mm)
