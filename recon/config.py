@@ -13,7 +13,7 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from recon.budget import Budget
 from recon.datasets.source import ReadOptions
 from recon.densify.interface import Densify
-from recon.errors import DataError
+from recon.errors import DataError, UsageError
 from recon.losses.photometric import Photometric
 from recon.losses.regularize import Opacity, Scale
 from recon.model import LearningRates
@@ -81,7 +81,12 @@ class FitSettings:
     supervision: Supervision = field(default_factory=Supervision)
 
     def resolved(self) -> "FitSettings":
-        """Return the settings with the preset's values in place of those not given."""
+        """Return the settings with the preset's values in place of those not given.
+
+        Raises:
+            UsageError: a number is out of its range.
+        """
+        self._check()
         preset = PRESETS[self.preset]
         return replace(
             self,
@@ -91,6 +96,18 @@ class FitSettings:
             if self.max_gaussians is None
             else self.max_gaussians,
         )
+
+    def _check(self) -> None:
+        least = {"steps": 1, "max_gaussians": 1, "checkpoint_every": 1, "sh_degree": 0}
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if value is not None and value < smallest:
+                flag = name.replace("_", "-")
+                raise UsageError(f"--{flag} {value}: expected {smallest} or more.")
+        if self.sh_degree > 3:
+            raise UsageError(f"--sh-degree {self.sh_degree}: expected 0, 1, 2 or 3.")
+        if self.minutes is not None and not self.minutes > 0:
+            raise UsageError(f"--minutes {self.minutes}: expected more than 0.")
 
     @property
     def budget(self) -> Budget:

@@ -204,4 +204,4 @@ def test_a_full_disk_ends_the_fit_and_keeps_the_checkpoint(scene: Path, tmp_path
     assert done.returncode == 4, done.stderr
     assert "could not be written" in done.stderr
     assert not (run / "scene.ply").exists()
-    assert not [p for p in run.rglob("*.tmp")]
+    assert not list(run.rglob("*.tmp"))
