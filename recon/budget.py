@@ -1,4 +1,4 @@
-"""How long a fit may take: a number of steps, a number of minutes, or whichever ends first."""
+"""How long a fit may take, and how large the photos are while it does."""
 
 from dataclasses import dataclass
 
@@ -17,3 +17,17 @@ class Budget:
         if self.minutes is not None:
             spent = max(spent, seconds / (60 * self.minutes))
         return min(spent, 1.0)
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Photos begin small: early steps find the rough scene, which does not take all pixels."""
+
+    quarter_until: float = 0.1
+    """Share of the fit with photos of a quarter of their width and height; 0 leaves it out."""
+    half_until: float = 0.3
+    """Share of the fit after which photos have their full size."""
+
+    def shrink(self, progress: float) -> int:
+        """Return the factor on width and height, as a divisor."""
+        return 4 if progress < self.quarter_until else 2 if progress < self.half_until else 1

@@ -124,3 +124,17 @@ def look_at(
     pose = torch.eye(4, dtype=position.dtype)
     pose[:3, :3], pose[:3, 3] = rotation, -rotation @ position
     return pose
+
+
+def resized(camera: Camera, width: int, height: int) -> Camera:
+    """Return the same view with another number of pixels; a change of aspect stretches it."""
+    x, y = width / camera.width, height / camera.height
+    return replace(
+        camera,
+        width=width,
+        height=height,
+        fx=camera.fx * x,
+        fy=camera.fy * y,
+        cx=camera.cx * x,
+        cy=camera.cy * y,
+    )

@@ -10,7 +10,7 @@ import cattrs.preconf.json
 import tyro
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
-from recon.budget import Budget
+from recon.budget import Budget, Resolution
 from recon.datasets.source import ReadOptions
 from recon.densify.interface import Densify
 from recon.errors import DataError, UsageError
@@ -78,6 +78,7 @@ class FitSettings:
     """Steps between checkpoints."""
     learning_rates: LearningRates = field(default_factory=LearningRates)
     densify: Densify = field(default_factory=Densify)
+    resolution: Resolution = field(default_factory=Resolution)
     supervision: Supervision = field(default_factory=Supervision)
 
     def resolved(self) -> "FitSettings":

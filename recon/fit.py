@@ -146,8 +146,8 @@ class Fitting:
 
     def _look(self, share: float) -> Sample:
         """Render the next view beside its photo."""
-        view = self.views[self.order.next()]
-        photo, valid = self.photos.load(view)
+        shrink = self.settings.resolution.shrink(share)
+        view, photo, valid = self.photos.load(self.views[self.order.next()], shrink)
         render = self.rasterizer.render(
             self.model.gaussians,
             view.camera,

@@ -9,25 +9,11 @@ from jaxtyping import Float64
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, Slerp
 
-from recon.camera import look_at
+from recon.camera import look_at, resized
 from recon.errors import DataError
 from recon.types import Camera
 
 Vector = Float64[np.ndarray, "3"]
-
-
-def resized(camera: Camera, width: int, height: int) -> Camera:
-    """Return the same view with another number of pixels; a change of aspect stretches it."""
-    x, y = width / camera.width, height / camera.height
-    return replace(
-        camera,
-        width=width,
-        height=height,
-        fx=camera.fx * x,
-        fy=camera.fy * y,
-        cx=camera.cx * x,
-        cy=camera.cy * y,
-    )
 
 
 def interpolated(cameras: Sequence[Camera], frames: int) -> list[Camera]:

@@ -1,9 +1,14 @@
-"""Decoded photos, kept while a fit needs them again and again."""
+"""Decoded photos at the sizes a fit asks for, kept while it needs them again and again."""
 
+from dataclasses import replace
+
+import cv2
+import numpy as np
 import torch
 from jaxtyping import Bool, UInt8
 from torch import Tensor
 
+from recon.camera import resized
 from recon.types import View
 
 
@@ -12,14 +17,34 @@ class PhotoCache:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._photos: dict[str, tuple[Tensor, Tensor | None]] = {}
+        self._kept: dict[tuple[str, int], tuple[View, Tensor, Tensor | None]] = {}
 
-    def load(self, view: View) -> tuple[UInt8[Tensor, "h w 3"], Bool[Tensor, "h w"] | None]:
-        """Return the photo and the pixels to use, None where all are."""
-        if view.name not in self._photos:
-            valid = view.photo.valid()
-            self._photos[view.name] = (
-                view.photo.pixels().to(self._device),
-                None if valid is None else valid.to(self._device),
-            )
-        return self._photos[view.name]
+    def load(
+        self, view: View, shrink: int
+    ) -> tuple[View, UInt8[Tensor, "h w 3"], Bool[Tensor, "h w"] | None]:
+        """Return a view at a fraction of its size, its photo, and the pixels to use, None for all.
+
+        Args:
+            view: of the capture.
+            shrink: 1 for its own size, 2 for half of it, and so on. A small pixel is the mean of
+                those it covers, and is used only if all of them are.
+        """
+        key = (view.name, shrink)
+        if key not in self._kept:
+            photo, valid = view.photo.pixels(), view.photo.valid()
+            camera = view.camera
+            if shrink > 1:
+                width, height = max(1, camera.width // shrink), max(1, camera.height // shrink)
+                camera = resized(camera, width, height)
+                photo = _smaller(photo, width, height)
+                if valid is not None:
+                    valid = _smaller(255 * valid.to(torch.uint8), width, height) == 255
+            small = replace(view, camera=camera)
+            on_device = None if valid is None else valid.to(self._device)
+            self._kept[key] = (small, photo.to(self._device), on_device)
+        return self._kept[key]
+
+
+def _smaller(image: UInt8[Tensor, "h w *c"], width: int, height: int) -> UInt8[Tensor, "v u *c"]:
+    small = cv2.resize(image.numpy(), (width, height), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(np.ascontiguousarray(small).astype(np.uint8, copy=False))

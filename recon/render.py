@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from recon.camera import resized
 from recon.errors import DataError
 from recon.files import write_text
 from recon.gaussians import Gaussians
-from recon.paths import resized
 from recon.pictures import (
     DepthRange,
     as_8_bit,

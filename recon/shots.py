@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
+from recon.camera import resized
 from recon.errors import DataError, UsageError
-from recon.paths import interpolated, resized, spin, wobble
+from recon.paths import interpolated, spin, wobble
 from recon.render import Shot, Stage, distance_at
 from recon.types import Camera, Capture, View
 

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from recon.camera import look_at
+from recon.camera import look_at, resized
 from recon.errors import DataError
-from recon.paths import interpolated, resized, spin, wobble
+from recon.paths import interpolated, spin, wobble
 from recon.types import Camera
 
 
