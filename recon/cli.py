@@ -6,6 +6,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import subcommand
 
+from recon.commands.data import Data
 from recon.commands.doctor import Doctor
 from recon.commands.evaluate import Eval
 from recon.commands.export import Export
@@ -21,8 +22,12 @@ Command = (
     | Annotated[Render, subcommand("render")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Inspect, subcommand("inspect")]
+    | Annotated[Data, subcommand("data")]
     | Annotated[Doctor, subcommand("doctor")]
 )
+
+
+ABOUT = "Fit 3D Gaussians to posed photos, look at them, measure them, and take them elsewhere."
 
 
 def main() -> None:
@@ -32,7 +37,7 @@ def main() -> None:
     130 interrupted.
     """
     try:
-        tyro.cli(Command, prog="recon", description=__doc__)()
+        tyro.cli(Command, prog="recon", description=ABOUT)()
     except ReconError as error:
         print(f"recon: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
