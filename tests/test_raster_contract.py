@@ -1,5 +1,6 @@
 """What every rasterizer owes: the images and gradients of the float64 reference."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -27,7 +28,12 @@ from recon.raster.reference import ReferenceRasterizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-NAMES = ["reference", "native", pytest.param("gsplat", marks=pytest.mark.gpu)]
+LEVELS = ("baseline", "x86-64-v3", "x86-64-v4")
+NAMES = [
+    "reference",
+    *(f"native {level}" for level in LEVELS),
+    pytest.param("gsplat", marks=pytest.mark.gpu),
+]
 
 CASES = {
     "plain": Case(cloud(200), oblique()),
@@ -45,11 +51,23 @@ CASES = {
 
 
 @pytest.fixture(params=NAMES)
-def rasterizer(request: pytest.FixtureRequest) -> Rasterizer:
+def rasterizer(request: pytest.FixtureRequest) -> Iterator[Rasterizer]:
+    name, _, level = request.param.partition(" ")
     try:
-        return FACTORIES[request.param]()
+        made = FACTORIES[name]()
     except ResourceError as error:
         pytest.skip(str(error))
+    if not level:
+        yield made
+        return
+    from recon import _core
+
+    try:
+        _core.use_isa(level)
+    except ValueError:
+        pytest.skip(f"this machine cannot run {level}")
+    yield made
+    _core.use_isa("best")
 
 
 def float32(rasterizer: Rasterizer, case: Case) -> Drawing:
