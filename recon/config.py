@@ -15,7 +15,6 @@ from recon.datasets.source import ReadOptions
 from recon.densify.interface import Densify
 from recon.errors import DataError, UsageError
 from recon.losses.photometric import Photometric
-from recon.losses.regularize import Opacity, Scale
 from recon.model import LearningRates
 from recon.supervise import Term
 
@@ -43,12 +42,10 @@ class Supervision:
     """What the scene is held against: one field per term."""
 
     photometric: Photometric = field(default_factory=Photometric)
-    opacity: Opacity = field(default_factory=Opacity)
-    scale: Scale = field(default_factory=Scale)
 
     def terms(self) -> tuple[Term, ...]:
         """List the terms, those of weight 0 included."""
-        return (self.photometric, self.opacity, self.scale)
+        return (self.photometric,)
 
 
 @dataclass(frozen=True)

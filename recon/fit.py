@@ -12,7 +12,7 @@ from recon import checkpoint
 from recon.checkpoint import Checkpoint
 from recon.config import FitSettings
 from recon.core import HAS_CORE
-from recon.densify.choose import choose_densifier
+from recon.densify.choose import choose_densifier, own_terms
 from recon.errors import DataError, NumericError
 from recon.gaussians import Gaussians
 from recon.initialise import initialise
@@ -66,7 +66,7 @@ class Fitting:
         self.run, self.settings, self.rasterizer = run, settings, rasterizer
         self.views, self.extent = capture.train, max(capture.extent, 1e-6)
         self.background = torch.tensor(capture.background, device=rasterizer.device)
-        self.objective = Objective(settings.supervision.terms())
+        self.objective = Objective((*settings.supervision.terms(), *own_terms(settings.densify)))
         self.photos, self.order = PhotoCache(rasterizer.device), ViewOrder(len(self.views))
         self.step, self.seconds, self.psnr = 0, 0.0, math.nan
         self._adopt(initialise(capture, settings.cap // 4, settings.cap))

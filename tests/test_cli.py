@@ -172,7 +172,7 @@ def test_wrong_input_is_told_by_exit_code_and_words(
 def test_a_loss_that_is_not_finite_stops_the_fit(scene: Path, tmp_path: Path) -> None:
     done = recon(
         "fit", "--data", scene, "--output", tmp_path / "run", *SMALL,
-        "--supervision.scale.weight", "1e30", "--learning-rates.log-scales", "1e30",
+        "--supervision.photometric.weight", "1e30", "--learning-rates.log-scales", "1e30",
     )  # fmt: skip
     assert done.returncode == 5
     assert "step" in done.stderr

@@ -97,7 +97,9 @@ def test_dead_gaussians_move_onto_live_ones() -> None:
     with torch.no_grad():
         model.gaussians.opacity_logits[:30] = -9.0
         model.gaussians.opacity_logits[30:] = 1.0
-    densifier = choose_densifier(Densify(noise=0.0), cap=100, initial=100, extent=1.0)
+    densifier = choose_densifier(
+        Densify(strategy="mcmc", noise=0.0), cap=100, initial=100, extent=1.0
+    )
     alive = model.gaussians.means[30:].detach().clone()
     densifier.after_step(model, footprint, (64, 48), 100, 0.5)
     moved = model.gaussians.means[:30].detach()
@@ -125,7 +127,7 @@ def test_rotations_agree_with_scipy() -> None:
 
 def test_mcmc_budget_ends_at_the_cap() -> None:
     model, footprint = stepped(64)
-    densifier = choose_densifier(Densify(), cap=1000, initial=64, extent=1.0)
+    densifier = choose_densifier(Densify(strategy="mcmc"), cap=1000, initial=64, extent=1.0)
     torch.manual_seed(1)
     for step, progress in ((100, 0.265), (200, 0.5)):
         densifier.after_step(model, footprint, (64, 48), step, progress)

@@ -48,10 +48,11 @@ class Synthesize:
 class Data:
     """Make captures, and say which can be read."""
 
-    action: (
+    action: Annotated[
         Annotated[Synthesize, subcommand("synthesize", prefix_name=False)]
-        | Annotated[Formats, subcommand("formats", prefix_name=False)]
-    )
+        | Annotated[Formats, subcommand("formats", prefix_name=False)],
+        tyro.conf.arg(name=""),
+    ]
 
     def __call__(self) -> None:
         """Do it."""

@@ -1,8 +1,10 @@
-"""The one place where a densifier's name becomes an object."""
+"""The one place where a strategy's name becomes objects."""
 
 from recon.densify.gradient import GradientDensifier
 from recon.densify.interface import Densifier, Densify, FixedDensifier
 from recon.densify.mcmc import McmcDensifier
+from recon.losses.regularize import Opacity, Scale
+from recon.supervise import Term
 
 
 def choose_densifier(settings: Densify, cap: int, initial: int, extent: float) -> Densifier:
@@ -14,3 +16,10 @@ def choose_densifier(settings: Densify, cap: int, initial: int, extent: float) -
             return GradientDensifier(settings, cap, extent)
         case "fixed":
             return FixedDensifier()
+
+
+def own_terms(settings: Densify) -> tuple[Term, ...]:
+    """List the penalties that belong to the strategy: mcmc needs Gaussians to be able to die."""
+    if settings.strategy != "mcmc":
+        return ()
+    return (Opacity(settings.opacity_weight), Scale(settings.scale_weight))

@@ -14,9 +14,9 @@ from recon.raster.interface import ScreenFootprint
 class Densify:
     """How the number of Gaussians grows."""
 
-    strategy: Literal["mcmc", "gradient", "fixed"] = "mcmc"
-    """mcmc: a growing budget, faded Gaussians move to where opacity is (arXiv 2404.09591).
-    gradient: duplicate and split where the image pulls (3DGS, gsplat's DefaultStrategy).
+    strategy: Literal["gradient", "mcmc", "fixed"] = "gradient"
+    """gradient: duplicate and split where the image pulls (3DGS, gsplat's DefaultStrategy).
+    mcmc: a growing budget, faded Gaussians move to where opacity is (arXiv 2404.09591).
     fixed: the initial Gaussians only."""
     begin: float = 0.03
     """Share of the fit before anything is added or moved."""
@@ -30,6 +30,10 @@ class Densify:
     """mcmc moves, and gradient prunes, Gaussians fainter than this."""
     noise: float = 5e5
     """mcmc: strength of the noise on faint Gaussians' centres, in units of the means' rate."""
+    opacity_weight: float = 0.01
+    """mcmc: weight of the mean opacity, which lets Gaussians that do not pay fade."""
+    scale_weight: float = 0.01
+    """mcmc: weight of the mean scale over the capture's extent."""
     gradient_threshold: float = 2e-4
     """gradient: mean pull on a Gaussian's projected centre above which it is multiplied, in
     units of half the image size."""
