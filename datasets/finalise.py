@@ -3,12 +3,14 @@
 import math
 from collections import Counter
 from dataclasses import asdict, astuple, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from recon.camera import Intrinsics
+from recon.datasets.black_border import black_border
 from recon.datasets.folders import is_file
 from recon.datasets.images import PhotoFile
 from recon.datasets.photo_header import PhotoHeader, read_header
@@ -23,6 +25,11 @@ from recon.types import Capture, Exif, Similarity, View
 LEAST_KEPT = 0.05
 """A lens that leaves less than this of a photo is wrong, or no lens for a pinhole."""
 BLACK = (0.0, 0.0, 0.0)
+
+
+Border = Bool[np.ndarray, "h w"]
+CameraKey = tuple[str, int, int, bool]
+"""Sensor, width, height, and whether its photos are turned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +61,13 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
         reasons = "\n  ".join(warnings[:5]) or "the files list no view"
         raise DataError(f"{source.path}: no view can be used as {source.format}.\n  {reasons}")
     notes += describe(usable, source)
+    borders = {} if options.keep_border else find_borders(usable, source.background, notes)
     centres = np.stack([centre(found.world_to_camera) for found in usable])
     offset = centres.mean(axis=0)
-    views = tuple(build_view(found, offset, source, options.downscale) for found in usable)
+    views = tuple(
+        build_view(found, offset, source, options.downscale, borders.get(camera_key(found)))
+        for found in usable
+    )
     points = place_points(source.points, views, offset, warnings)
     return Capture(
         path=source.path,
@@ -133,7 +144,11 @@ def centre(world_to_camera: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "
 
 
 def build_view(
-    found: Usable, offset: Float64[np.ndarray, "3"], source: SourceCapture, downscale: float
+    found: Usable,
+    offset: Float64[np.ndarray, "3"],
+    source: SourceCapture,
+    downscale: float,
+    border: Border | None,
 ) -> View:
     """Build the view at the working resolution, in the working frame."""
     pose = found.world_to_camera.copy()
@@ -150,6 +165,7 @@ def build_view(
         found.view.mask,
         found.view.depth,
         found.view.depth_unit,
+        border,
     )
     return View(
         name=found.view.name,
@@ -159,6 +175,33 @@ def build_view(
         sensor=found.view.sensor,
         time=found.view.time,
     )
+
+
+def camera_key(found: Usable) -> CameraKey:
+    """Return what the photos of one camera have in common."""
+    lens = found.intrinsics
+    return (found.view.sensor, lens.width, lens.height, found.upright)
+
+
+def find_borders(
+    usable: list[Usable], background: tuple[float, float, float], notes: list[str]
+) -> dict[CameraKey, Border]:
+    """Find the black border of each camera whose photos came undistorted, and tell of it."""
+    groups: dict[CameraKey, list[Path]] = {}
+    for found in usable:
+        if found.intrinsics.distortion is None:
+            groups.setdefault(camera_key(found), []).append(found.view.image)
+    borders = {}
+    for key, photos in groups.items():
+        border = black_border(photos, key[3], background)
+        if border is not None:
+            borders[key] = border
+            notes.append(
+                f"a black border, the same in all {len(photos)} photos"
+                f"{' of ' + key[0] if key[0] else ''} ({border.mean():.1%} of their pixels), is "
+                "masked: undistortion leaves one (--keep-border uses it)"
+            )
+    return borders
 
 
 def stated(exif: Exif) -> dict[str, float]:

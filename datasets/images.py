@@ -38,6 +38,8 @@ class PhotoFile(Photo):
     mask_file: Path | None = None
     depth_file: Path | None = None
     depth_unit: float = 1.0
+    border: Bool[np.ndarray, "a b"] | None = None
+    """At the photo's own size, the pixels in which undistortion elsewhere has left nothing."""
 
     def pixels(self) -> UInt8[Tensor, "h w 3"]:
         """Decode the photo, undistorted and resized to its view's camera."""
@@ -50,12 +52,15 @@ class PhotoFile(Photo):
 
     def valid(self) -> Bool[Tensor, "h w"] | None:
         """Return the pixels that are seen whole: not masked, not beyond the photo's border."""
-        if self.mask_file is None and self.intrinsics.distortion is None:
+        nothing_masked = self.mask_file is None and self.border is None
+        if nothing_masked and self.intrinsics.distortion is None:
             return None
         use = np.ones((self.intrinsics.height, self.intrinsics.width), np.float32)
         if self.mask_file is not None:
             mask = (decode_values(self.mask_file) > 0).astype(np.float32)
             use = nearest(mask, self.intrinsics.width, self.intrinsics.height)
+        if self.border is not None:
+            use = np.where(self.border, np.float32(0), use)
         use = shrink(undistort(use, self.intrinsics, cv2.INTER_NEAREST), self.width, self.height)
         # A pixel of the result counts when all that it averages does.
         whole = torch.from_numpy(use > 1 - 1e-4)

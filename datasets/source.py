@@ -31,6 +31,8 @@ class ReadOptions:
     """A file with the names of the training views, one a line; goes before every other rule."""
     test_list: Path | None = None
     """A file with the names of the held-out views, one a line; goes before every other rule."""
+    keep_border: bool = False
+    """Use the black border that undistortion has left in photos; it is found and masked else."""
     metric: bool = False
     """Take the capture's unit of length as metres, where the files do not say so themselves."""
 
