@@ -36,7 +36,7 @@ def test_every_view_is_read_and_the_test_views_come_from_all_cameras(capture):
     assert capture.metric
     assert len(capture.views) == 3 * DEMO.steps
     assert 5000 < len(capture.points) <= DEMO.points
-    held_out = [Path(view.name).stem.split("_")[1] for view in capture.test]
+    held_out = [view.sensor for view in capture.test]
     assert len(held_out) == 9
     assert min(held_out.count(name) for name in ("front", "left", "right")) == 3
     for view in capture.views:

@@ -14,9 +14,11 @@ from plyfile import PlyData
 
 from recon.datasets.synthetic import DEMO, StreetSettings, synthesize
 from recon.datasets.synthetic import capture as capturing
+from recon.datasets.synthetic.camera import Aperture, Pinhole
+from recon.datasets.synthetic.dome import dome, look_up
 from recon.datasets.synthetic.lens import lens_of
 from recon.datasets.synthetic.meshes import box, merge, rectangle
-from recon.datasets.synthetic.renderer import Aperture, Pinhole, Renderer, dome, look_up
+from recon.datasets.synthetic.renderer import Renderer
 from recon.datasets.synthetic.rig import SENSORS, drive, focal_length
 from recon.datasets.synthetic.scene import Light, Material, Part, Scene
 from recon.datasets.synthetic.writer import DEPTH_UNIT, to_photo
@@ -176,7 +178,7 @@ def test_a_bright_point_out_of_focus_has_the_predicted_diameter(distance):
         (distance, half, -half), (0, -2 * half, 0), (0, 0, 2 * half), color=(1.0, 1.0, 1.0)
     )
     renderer = Renderer(scene(Part("point", point, Material()), sun=3.0), 100)
-    image = renderer.color(looking_along_x(), pinhole, 3, aperture, repeats=40)[..., 0]
+    image = renderer.color(looking_along_x(), pinhole, 3, aperture, finer=6)[..., 0]
     image = image.astype(np.float64)
     assert image.sum() == pytest.approx(side**2 * 3.0 * 0.8 / np.pi, rel=0.03)
     diameter = aperture.strength(pinhole) * abs(1 / 8.0 - 1 / distance)
@@ -341,7 +343,16 @@ def test_without_mitsuba_the_message_says_what_to_install(tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"f_number": 0.0}, {"jpeg_quality": -1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"f_number": 0.0},
+        {"jpeg_quality": -1},
+        {"jpeg_quality": 99},
+        {"hold_every": 1},
+    ],
+)
 def test_settings_that_cannot_be_rendered_are_refused(wrong):
     with pytest.raises(UsageError, match=next(iter(wrong))):
         StreetSettings(**wrong)

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from recon.datasets.synthetic import points, writer
+from recon.datasets.synthetic.camera import Pinhole
 from recon.datasets.synthetic.layout import street
 from recon.datasets.synthetic.lens import lens_of
-from recon.datasets.synthetic.renderer import Pinhole, Renderer, load_mitsuba
+from recon.datasets.synthetic.renderer import Renderer, load_mitsuba
 from recon.datasets.synthetic.rig import Pose, drive, focal_length, near_detail
 from recon.datasets.synthetic.settings import StreetSettings
 from recon.errors import UsageError
 
-LENS_REPEATS = 4
-"""Times the samples of sharp photos: blur is a mean over the aperture as well."""
+LENS_FINER = 2
+"""Squared, times the samples of sharp photos: blur is a mean over the aperture as well."""
 Progress = Callable[[str, int, int], None]
 """Called with the name of each photo when it is done, how many are, and how many there will be."""
 
@@ -56,8 +57,7 @@ def _write(settings: StreetSettings, folder: Path, progress: Progress) -> None:
     clouds: list[points.Points] = []
     frames: list[writer.Json] = []
     for index, pose in enumerate(poses):
-        seed = settings.seed * 100_003 + index
-        image = renderer.color(pose.camera_to_world, pinhole, seed)
+        image = renderer.color(pose.camera_to_world, pinhole, _seed(settings, index))
         photo = writer.to_photo(image)
         depth = renderer.depth(pose.camera_to_world, pinhole)
         writer.write_photo(folder / f"images/{pose.name}.jpg", photo, settings.jpeg_quality)
@@ -91,9 +91,9 @@ def _write_lens(
     frames: list[writer.Json] = []
     done = 3 * settings.steps
     for count, (pose, sharp) in enumerate(taken):
-        seed = settings.seed * 100_003 + done + count
+        seed = _seed(settings, done + count)
         image = renderer.color(
-            pose.camera_to_world, pinhole, seed, lens.aperture(), repeats=LENS_REPEATS
+            pose.camera_to_world, pinhole, seed, lens.aperture(), finer=LENS_FINER
         )
         path = f"images_lens/{pose.name}.jpg"
         writer.write_photo(folder / path, writer.to_photo(image), settings.jpeg_quality, lens)
@@ -104,6 +104,11 @@ def _write_lens(
         "lens_strength_px_m * |1/focus_distance - 1/z| pixels across",
     }
     writer.write_transforms(folder / "transforms_lens.json", pinhole, frames, about)
+
+
+def _seed(settings: StreetSettings, photo: int) -> int:
+    """Give every photo of every street its own noise; Mitsuba takes 32 bits."""
+    return (settings.seed * 100_003 + photo) % 2**32
 
 
 def _every(n: int, index: int) -> bool:

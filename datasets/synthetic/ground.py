@@ -27,7 +27,7 @@ def road(random: np.random.Generator, start: float, end: float, pixels_per_meter
         paint *= 1 - 0.10 * np.exp(-(((y - track) / 0.28) ** 2))[..., None]
     _patches(random, paint, pixels_per_meter)
     worn = smooth_noise(random, (height, width), (height // 3, width // 3))
-    marked = _markings(x, y) & (worn > 0.16)
+    marked = _markings(x, y) & (worn > 0.09)
     paint[marked] = paint[marked] * 0.25 + 0.75 * np.asarray(WHITE_PAINT, dtype=np.float32)
     gutter = np.abs(y) > KERB - 0.3
     paint *= np.where(gutter, 0.88, 1.0)[..., None]

@@ -9,7 +9,16 @@ from collections import defaultdict
 
 import numpy as np
 
-from recon.datasets.synthetic import buildings, cars, furniture, ground, textures, trees
+from recon.datasets.synthetic import (
+    atlases,
+    buildings,
+    cars,
+    furniture,
+    ground,
+    house,
+    textures,
+    trees,
+)
 from recon.datasets.synthetic.meshes import Mesh, box, merge, quads, rectangle
 from recon.datasets.synthetic.scene import Material, Part, Pieces, Scene
 from recon.datasets.synthetic.sky import daylight
@@ -32,10 +41,10 @@ def street(seed: int, detail: float) -> Scene:
     materials: dict[str, Material] = {
         "paint": Material(),
         "coat": Material(gloss=0.5),
-        "window": Material(buildings.window_atlas(streams[0]), gloss=0.5),
-        "door": Material(buildings.door_atlas(streams[0])),
-        "shop": Material(buildings.shop_atlas(streams[0]), gloss=0.4),
-        "sign": Material(buildings.sign_atlas(streams[0])),
+        "window": Material(atlases.window_atlas(streams[0]), gloss=0.5),
+        "door": Material(atlases.door_atlas(streams[0])),
+        "shop": Material(atlases.shop_atlas(streams[0]), gloss=0.4),
+        "sign": Material(atlases.sign_atlas(streams[0])),
         "roof": Material(textures.roof_tiles(streams[0], (0.45, 0.27, 0.22)), size=(2.0, 2.0)),
         "bark": Material(textures.bark(streams[0]), size=(1.0, 1.0)),
         "grass": Material(ground.grass(streams[0]), size=(4.0, 4.0)),
@@ -98,21 +107,21 @@ def _ground(random: np.random.Generator, materials: dict[str, Material], detail:
 def _houses(random: np.random.Generator, materials: dict[str, Material], detail: float) -> Pieces:
     """Line both sides with houses up to a cross street and beyond; near walls are finer."""
     (paint,) = random.spawn(1)
-    pieces, count = Pieces(), int(random.integers(len(buildings.WALL_COLORS)))
+    pieces, count = Pieces(), int(random.integers(len(house.WALL_COLORS)))
     for side in (-1, 1):
         x = STREET[0] + (0.0 if side < 0 else -5.0)
         while x < STREET[1]:
             width = float(random.uniform(8.0, 13.0))
             if x < CROSS_STREET[1] and x + width > CROSS_STREET[0]:
                 x = CROSS_STREET[1]
-            kind, color = buildings.WALL_COLORS[count % len(buildings.WALL_COLORS)]
-            house = buildings.design(random, f"wall {count:02d}", width)
+            kind, color = house.WALL_COLORS[count % len(house.WALL_COLORS)]
+            home = house.design(random, f"wall {count:02d}", width)
             density = detail if x < 50 else 0.5 * detail
-            texture = buildings.wall_texture(paint, house, kind, color, density)
-            materials[house.wall] = Material(texture)
+            texture = house.wall_texture(paint, home, kind, color, density)
+            materials[home.wall] = Material(texture)
             turn = 0.0 if side > 0 else np.pi
             corner = (x if side > 0 else x + width, side * FRONT, KERB_HEIGHT)
-            pieces += _placed(buildings.build(random, house), corner, turn)
+            pieces += _placed(buildings.build(random, home), corner, turn)
             x += width
             count += 1
     return pieces

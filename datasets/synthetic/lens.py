@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recon.datasets.synthetic.renderer import Aperture, Pinhole
+from recon.datasets.synthetic.camera import Aperture, Pinhole
 from recon.datasets.synthetic.settings import StreetSettings
 
 

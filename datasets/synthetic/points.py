@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from recon.datasets.synthetic.renderer import Pinhole
+from recon.datasets.synthetic.camera import Pinhole
 
 NOISE_BASE = 0.01
 """Standard deviation along the ray, metres."""

@@ -4,13 +4,14 @@ A box filter keeps every pixel to itself: the picture does not depend on the ord
 finish, and a pixel is the mean over its own square.
 """
 
-from dataclasses import dataclass
+import math
 from typing import Any
 
-import cv2
 import numpy as np
 from jaxtyping import Float
 
+from recon.datasets.synthetic.camera import Aperture, Pinhole
+from recon.datasets.synthetic.dome import dome, look_up
 from recon.datasets.synthetic.meshes import Mesh
 from recon.datasets.synthetic.scene import Light, Material, Part, Scene
 from recon.datasets.synthetic.textures import to_bytes
@@ -19,29 +20,6 @@ from recon.errors import ResourceError
 _NEAR = 0.05
 """Nothing nearer than this is seen, metres."""
 _FAR = 2000.0
-
-
-@dataclass(frozen=True)
-class Pinhole:
-    """Intrinsics in pixels; the principal point is the middle of the image."""
-
-    focal_length: float
-    width: int
-    height: int
-
-
-@dataclass(frozen=True)
-class Aperture:
-    """A thin lens: where it focuses, and how wide it is open."""
-
-    focus_distance: float
-    """Metres, along the optical axis."""
-    diameter: float
-    """Metres."""
-
-    def strength(self, pinhole: Pinhole) -> float:
-        """Return K in px·m: the circle of confusion at z is K·|1/focus - 1/z| px across."""
-        return self.diameter * pinhole.focal_length
 
 
 def load_mitsuba() -> Any:
@@ -65,8 +43,8 @@ class Renderer:
     """A scene made ready for photographs.
 
     Sun, sky and bounced light are rendered apart and added. The sky is a dome of as many distant
-    lights as a pixel has samples; Mitsuba's multijittered samples visit each of them once, so the
-    shade is free of noise (the bands of so many faint shadows are finer than a step of 8 bits).
+    lights as a pixel has samples; Mitsuba's multijittered samples visit each of them once, so that
+    the shade has no grain, only the edges of as many faint shadows.
     """
 
     def __init__(self, scene: Scene, samples: int) -> None:
@@ -74,7 +52,8 @@ class Renderer:
 
         Args:
             scene: what to photograph.
-            samples: lights of the sky's dome; photos take a multiple of them.
+            samples: lights of the sky's dome, rounded up to a square, which Mitsuba's sampler
+                needs; photos take as many rays through each pixel.
         """
         self._mi = load_mitsuba()
         shapes = {f"part {i}": self._shape(part) for i, part in enumerate(scene.parts)}
@@ -82,17 +61,19 @@ class Renderer:
             f"part {i}": shapes[f"part {i}"] for i, p in enumerate(scene.parts) if not p.is_ground
         }
         light = scene.light
-        sky, below = dome(samples), dome(-(-samples // 4)) * [1.0, 1.0, -1.0]
+        side = math.isqrt(samples - 1) + 1
+        half = (side + 1) // 2
+        sky, below = dome(side**2), dome(half**2) * [1.0, 1.0, -1.0]
         radiance = 2 * np.pi / len(sky) * look_up(light.sky, sky)
         bounce = 2 * np.pi / len(below) * np.broadcast_to(light.bounce, below.shape)
         sun = self._distant(np.array([light.to_sun]), np.array([light.sun]))
         self._sunny = self._world(shapes, sun | self._backdrop(light))
-        # As many samples as lights, or a multiple, visit each light equally often.
-        self._worlds = [(self._sunny, -(-samples // 2))]
+        # Each with the side of its square of samples; as many samples as lights visit each once.
+        self._worlds = [(self._sunny, side)]
         if radiance.any():
-            self._worlds.append((self._world(shapes, self._distant(sky, radiance)), len(sky)))
+            self._worlds.append((self._world(shapes, self._distant(sky, radiance)), side))
         if bounce.any() and above:
-            self._worlds.append((self._world(above, self._distant(below, bounce)), len(below)))
+            self._worlds.append((self._world(above, self._distant(below, bounce)), half))
         self._direct = self._mi.load_dict(
             {"type": "direct", "emitter_samples": 1, "bsdf_samples": 0}
         )
@@ -103,15 +84,15 @@ class Renderer:
         pinhole: Pinhole,
         seed: int,
         aperture: Aperture | None = None,
-        repeats: int = 1,
+        finer: int = 1,
     ) -> Float[np.ndarray, "h w 3"]:
         """Photograph the scene, in linear light; without an aperture everything is sharp.
 
-        `repeats` multiplies the samples per pixel, which a wide aperture needs.
+        `finer` squared multiplies the samples per pixel, which a wide aperture needs.
         """
         image = np.zeros((pinhole.height, pinhole.width, 3), dtype=np.float32)
-        for world, samples in self._worlds:
-            sensor = self._sensor(camera_to_world, pinhole, repeats * samples, aperture)
+        for world, side in self._worlds:
+            sensor = self._sensor(camera_to_world, pinhole, (finer * side) ** 2, aperture)
             image += np.array(
                 self._mi.render(world, sensor=sensor, integrator=self._direct, seed=seed)
             )
@@ -243,28 +224,6 @@ class Renderer:
             "sampling_weight": 0.0,
         }
         return {"backdrop": backdrop}
-
-
-def dome(count: int) -> Float[np.ndarray, "n 3"]:
-    """Spread directions evenly over the upper half of the sphere, on a Fibonacci spiral."""
-    index = np.arange(count) + 0.5
-    z = index / count
-    azimuth = index * np.pi * (3 - np.sqrt(5))
-    r = np.sqrt(1 - z * z)
-    return np.stack([r * np.cos(azimuth), r * np.sin(azimuth), z], axis=1)
-
-
-def look_up(
-    sky: Float[np.ndarray, "h w 3"], toward: Float[np.ndarray, "n 3"]
-) -> Float[np.ndarray, "n 3"]:
-    """Read a sky in some directions, smoothed over some 15 degrees."""
-    rows, columns = 12, 24
-    coarse = cv2.resize(sky.astype(np.float64), (columns, rows), interpolation=cv2.INTER_AREA)
-    row = (np.arccos(np.clip(toward[:, 2], -1, 1)) / np.pi * rows).astype(int)
-    azimuth = np.arctan2(toward[:, 1], toward[:, 0])
-    column = ((0.5 - azimuth / (2 * np.pi)) * columns).astype(int)
-    radiance: np.ndarray = coarse[np.minimum(row, rows - 1), np.minimum(column, columns - 1)]
-    return radiance
 
 
 def _palette(mesh: Mesh, gloss: float) -> tuple[Material, Float[np.ndarray, "v 2"]]:

@@ -11,14 +11,14 @@ class StreetSettings:
 
     seed: int = 0
     """Another seed is another street."""
-    width: int = 640
+    width: int = 480
     """Of the photos, in pixels."""
-    height: int = 426
+    height: int = 320
     """Of the photos, in pixels."""
     steps: int = 24
     """Time steps of the drive, one metre apart; three cameras at each."""
     samples: int = 36
-    """Rays per pixel, best a square number; 16 is a draft, 64 has softer shade."""
+    """Rays per pixel, rounded up to a square number; more make the shade softer."""
     depth_every: int = 1
     """Write exact depth for every n-th view, by name, and for the held-out ones."""
     lens_every: int = 5
@@ -32,7 +32,7 @@ class StreetSettings:
     points: int = 20_000
     """At most this many points initialise a fit."""
     hold_every: int = 8
-    """Every n-th view, by name, gives no points, because readers hold it out for testing."""
+    """Every n-th view, by name, gives no points: readers hold it out for testing; 0 for none."""
     jpeg_quality: int = 92
     """From 1 to 95."""
 
@@ -43,8 +43,15 @@ class StreetSettings:
             if value < least and not (isinstance(value, float) and value > 0):
                 raise UsageError(f"{field.name} is {value}; expected at least {least}")
 
+        if self.hold_every == 1:
+            raise UsageError(
+                "hold_every is 1, which leaves no view to train on; expected 0 or 2 up"
+            )
+        if self.jpeg_quality > 95:
+            raise UsageError(f"jpeg_quality is {self.jpeg_quality}; expected at most 95")
 
-_MAY_BE_ZERO = frozenset({"seed", "lens_every", "points"})
 
-DEMO = StreetSettings(width=400, height=264, samples=36, depth_every=4, jpeg_quality=90)
+_MAY_BE_ZERO = frozenset({"seed", "lens_every", "points", "hold_every"})
+
+DEMO = StreetSettings(width=400, height=264, samples=36, depth_every=2, jpeg_quality=90)
 """The street in recon/demo/street, made by `recon data synthesize` with these settings."""

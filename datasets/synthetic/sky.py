@@ -21,7 +21,7 @@ def daylight(random: np.random.Generator, width: int = 2048) -> Light:
         float(np.sin(SUN_ELEVATION)),
     )
     return Light(
-        to_sun=to_sun, sun=(5.2, 4.75, 4.1), sky=_sky(random, width), bounce=(0.30, 0.28, 0.25)
+        to_sun=to_sun, sun=(5.2, 4.75, 4.1), sky=_sky(random, width), bounce=(0.46, 0.43, 0.38)
     )
 
 
@@ -32,7 +32,7 @@ def _sky(random: np.random.Generator, width: int) -> Float[np.ndarray, "h w 3"]:
     azimuth = np.pi - (np.arange(width) + 0.5) / width * 2 * np.pi
     up = np.sin(elevation)[:, None]
     t = np.clip(up, 0, 1)[..., None] ** 0.45
-    horizon, zenith = np.array([0.56, 0.66, 0.74]), np.array([0.28, 0.47, 0.80])
+    horizon, zenith = np.array([0.56, 0.66, 0.74]), np.array([0.36, 0.55, 0.88])
     sky = (1 - t) * horizon + t * zenith
     # Clouds lie on a plane above the street, so they grow smaller towards the horizon.
     ray = 1 / (np.clip(up, 0, 1) + 0.12)

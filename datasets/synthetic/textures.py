@@ -98,12 +98,11 @@ def _ramp(shape: tuple[int, int], top: Color, bottom: Color) -> Paint:
     return np.broadcast_to(row, (*shape, 3)).copy()
 
 
-def window(random: np.random.Generator, frame: Color) -> Texture:
-    """Draw a casement window: frame, bars, panes, and curtains, a blind or a dark room behind."""
+def window(random: np.random.Generator, frame: Color, behind: int) -> Texture:
+    """Draw a casement window: frame, bars, panes; behind are curtains, a blind, plants, or none."""
     height, width = 192, 128
-    paint = _ramp((height, width), (0.30, 0.37, 0.43), (0.10, 0.12, 0.14))
-    paint *= (0.75 + 0.5 * smooth_noise(random, (height, width), (4, 3)))[..., None]
-    behind = random.integers(4)
+    paint = _ramp((height, width), (0.38, 0.46, 0.54), (0.12, 0.14, 0.16))
+    paint *= (0.6 + 0.8 * smooth_noise(random, (height, width), (4, 3)))[..., None]
     if behind == 0:
         x = np.arange(width)
         folds = 0.80 + 0.12 * np.sin(x * random.uniform(0.5, 0.8))

@@ -9,9 +9,9 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from plyfile import PlyData, PlyElement  # type: ignore[import-untyped]
 
+from recon.datasets.synthetic.camera import Pinhole
 from recon.datasets.synthetic.lens import Lens
 from recon.datasets.synthetic.points import Points
-from recon.datasets.synthetic.renderer import Pinhole
 from recon.datasets.synthetic.rig import Pose
 
 DEPTH_UNIT = 1 / 256
