@@ -17,7 +17,7 @@ class StreetSettings:
     """Of the photos, in pixels."""
     steps: int = 24
     """Time steps of the drive, one metre apart; three cameras at each."""
-    samples: int = 36
+    samples: int = 25
     """Rays per pixel, rounded up to a square number; more make the shade softer."""
     depth_every: int = 1
     """Write exact depth for every n-th view, by name, and for the held-out ones."""
