@@ -58,7 +58,7 @@ def prepare(settings: Settings) -> dict[str, Callable[[], None]]:
     """Build what is timed: the step, and its two kernels on the same input."""
     torch.set_num_threads(1)
     gaussians, camera = standard_scene(settings.gaussians, settings.width, settings.height)
-    model = Model(gaussians, LearningRates(means=1e-9, means_final=1e-9), extent=1.0)
+    model = Model(gaussians, LearningRates(means=1e-9, means_final=1e-9), scene_scale=1.0)
     rasterizer, objective = NativeRasterizer(), Objective([Photometric()])
     generator = torch.Generator().manual_seed(2)
     shape = (settings.height, settings.width, 3)

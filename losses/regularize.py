@@ -22,11 +22,11 @@ class Opacity(Term):
 
 @dataclass(frozen=True)
 class Scale(Term):
-    """Mean scale, in units of the capture's extent: keeps Gaussians from growing without need."""
+    """Mean scale, in units of the scene's scale: keeps Gaussians from growing without need."""
 
     weight: float = 0.01
     """Multiplier; 0 leaves the term out."""
 
     def penalty(self, sample: Sample) -> Float[Tensor, ""]:
-        """Return the mean standard deviation over the extent."""
-        return sample.gaussians.scales.mean() / sample.extent
+        """Return the mean standard deviation over the scene's scale."""
+        return sample.gaussians.scales.mean() / sample.scene_scale

@@ -15,7 +15,7 @@ from recon.core import HAS_CORE
 from recon.densify.choose import choose_densifier, own_terms
 from recon.errors import DataError, NumericError
 from recon.gaussians import Gaussians
-from recon.initialise import initialise
+from recon.initialise import initialise, scene_scale
 from recon.memory import peak_memory_bytes
 from recon.model import Model
 from recon.order import ViewOrder
@@ -64,7 +64,7 @@ class Fitting:
             # last bit, because vector code and scalar rests share out the work differently.
             torch.set_num_threads(1)
         self.run, self.settings, self.rasterizer = run, settings, rasterizer
-        self.views, self.extent = capture.train, max(capture.extent, 1e-6)
+        self.views, self.scale = capture.train, scene_scale(capture)
         self.background = torch.tensor(capture.background, device=rasterizer.device)
         self.objective = Objective((*settings.supervision.terms(), *own_terms(settings.densify)))
         self.photos, self.order = PhotoCache(rasterizer.device), ViewOrder(len(self.views))
@@ -139,9 +139,9 @@ class Fitting:
     def _adopt(self, gaussians: Gaussians) -> None:
         on_device = gaussians.to(self.rasterizer.device)
         settings = self.settings
-        self.model = Model(on_device, settings.learning_rates, self.extent)
+        self.model = Model(on_device, settings.learning_rates, self.scale)
         self.densifier = choose_densifier(
-            settings.densify, settings.cap, len(gaussians), self.extent
+            settings.densify, settings.cap, len(gaussians), self.scale
         )
 
     def _look(self, share: float) -> Sample:
@@ -154,7 +154,7 @@ class Fitting:
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
             background=self.background,
         )
-        return Sample(self.step, view, photo, valid, render, self.model.gaussians, self.extent)
+        return Sample(self.step, view, photo, valid, render, self.model.gaussians, self.scale)
 
     def _record(self, sample: Sample, parts: dict[str, float], share: float) -> Progress:
         with torch.no_grad():

@@ -14,6 +14,7 @@ from recon.types import Capture, PointCloud
 
 NEIGHBOURS = 3
 OPACITY = 0.1
+SAMPLED_POINTS, SAMPLED_VIEWS = 2_000, 20
 NEAREST, FARTHEST = 0.1, 20.0
 """Depths of points that are not known, in units of the capture's extent."""
 
@@ -32,6 +33,26 @@ def initialise(capture: Capture, count_without_points: int, most: int) -> Gaussi
         kept = torch.randperm(len(cloud))[:most].sort().values
         cloud = PointCloud(cloud.positions[kept], cloud.colors[kept])
     return from_points(cloud)
+
+
+def scene_scale(capture: Capture) -> float:
+    """Measure how far the scene is away: the unit of the means' learning rate, and of sizes.
+
+    It is the median depth of the points in the training views that see them. Where there are none
+    it is the capture's extent, the radius of its cameras, which peers use throughout: it says
+    little of a scene that is photographed from one side.
+    """
+    extent, cloud = max(capture.extent, 1e-6), capture.points
+    if cloud is None or len(cloud) == 0:
+        return extent
+    points = cloud.positions[:: math.ceil(len(cloud) / SAMPLED_POINTS)].float()
+    views = capture.train[:: max(1, math.ceil(len(capture.train) / SAMPLED_VIEWS))]
+    seen = []
+    for view in views:
+        pixels, depth = project(view.camera, points)
+        seen.append(depth[inside(view.camera, pixels, depth)])
+    depths = torch.cat(seen)
+    return float(depths.median()) if len(depths) else extent
 
 
 def from_points(cloud: PointCloud) -> Gaussians:

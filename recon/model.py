@@ -15,11 +15,11 @@ from recon.optimizer import Adam
 
 @dataclass(frozen=True)
 class LearningRates:
-    """Adam's rate for each tensor. The means' rate is in units of the capture's extent."""
+    """Adam's rate for each tensor. The means' rate is in units of the scene's scale."""
 
-    means: float = 1.6e-4
+    means: float = 6e-4
     """At the start; decays exponentially."""
-    means_final: float = 1.6e-6
+    means_final: float = 6e-6
     """At the end."""
     log_scales: float = 5e-3
     quaternions: float = 1e-3
@@ -37,10 +37,10 @@ class LearningRates:
 class Model:
     """Gaussians under optimisation: one Adam per tensor, as gsplat's strategies expect."""
 
-    def __init__(self, gaussians: Gaussians, rates: LearningRates, extent: float) -> None:
+    def __init__(self, gaussians: Gaussians, rates: LearningRates, scene_scale: float) -> None:
         self.gaussians = gaussians.trainable()
         self.rates = rates
-        self.extent = extent
+        self.scene_scale = scene_scale
         self.optimizers = {
             name: Adam([cast(Parameter, tensor)], lr=getattr(rates, name), eps=1e-15)
             for name, tensor in self.gaussians.named().items()
@@ -49,7 +49,7 @@ class Model:
 
     def schedule(self, progress: float) -> None:
         """Set the means' learning rate for a share of the fit, 0 to 1."""
-        rate = self.rates.means_at(progress) * self.extent
+        rate = self.rates.means_at(progress) * self.scene_scale
         self.optimizers["means"].param_groups[0]["lr"] = rate
 
     @property

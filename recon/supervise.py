@@ -26,8 +26,8 @@ class Sample:
     """The photo's pixels to use; None where all are."""
     render: Render
     gaussians: Gaussians
-    extent: float
-    """The capture's unit of length, `Capture.extent`."""
+    scene_scale: float
+    """How far the scene is away, in the capture's unit."""
 
 
 class Term(abc.ABC):

@@ -213,6 +213,6 @@ class Capture:
 
     @property
     def extent(self) -> float:
-        """The radius of the cameras around their centre, times 1.1: the unit of learning rates."""
+        """The radius of the cameras around their centre, times 1.1."""
         positions = torch.stack([view.camera.position for view in self.views])
         return 1.1 * float((positions - positions.mean(0)).norm(dim=-1).max())

@@ -71,4 +71,4 @@ def sample() -> Sample:
     photo = (random(24, 32, 3) * 255).to(torch.uint8)
     render = ReferenceRasterizer().render(gaussians, camera)
     view = View("front_0031", camera, MemoryPhoto(photo))
-    return Sample(812, view, photo, None, render, gaussians, extent=2.0)
+    return Sample(812, view, photo, None, render, gaussians, scene_scale=2.0)

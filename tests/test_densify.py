@@ -29,7 +29,7 @@ def some_gaussians(count: int) -> Gaussians:
 
 def stepped(count: int) -> tuple[Model, ScreenFootprint]:
     """A model that has taken one Adam step, and the footprint of a view in which all pull."""
-    model = Model(some_gaussians(count), LearningRates(), extent=1.0)
+    model = Model(some_gaussians(count), LearningRates(), scene_scale=1.0)
     for tensor in model.gaussians.named().values():
         tensor.grad = torch.ones_like(tensor)
     model.step()
@@ -62,7 +62,7 @@ def test_relocation_of_many_copies_stays_finite() -> None:
 def test_growth_respects_the_cap_and_keeps_optimizers_in_step(strategy: str) -> None:
     model, footprint = stepped(200)
     settings = Densify(strategy=strategy, every=1, begin=0.0)  # type: ignore[arg-type]
-    densifier = choose_densifier(settings, cap=230, initial=200, extent=1.0)
+    densifier = choose_densifier(settings, cap=230, initial=200, scene_scale=1.0)
     torch.manual_seed(0)
     for step in range(1, 8):
         densifier.after_step(model, footprint, (64, 48), step, progress=0.6)
@@ -86,7 +86,7 @@ def test_growth_respects_the_cap_and_keeps_optimizers_in_step(strategy: str) -> 
 def test_fixed_changes_nothing() -> None:
     model, footprint = stepped(50)
     before = {k: v.detach().clone() for k, v in model.gaussians.named().items()}
-    densifier = choose_densifier(Densify(strategy="fixed"), cap=100, initial=50, extent=1.0)
+    densifier = choose_densifier(Densify(strategy="fixed"), cap=100, initial=50, scene_scale=1.0)
     densifier.after_step(model, footprint, (64, 48), 100, 0.5)
     for name, tensor in model.gaussians.named().items():
         assert torch.equal(tensor, before[name])
@@ -98,7 +98,7 @@ def test_dead_gaussians_move_onto_live_ones() -> None:
         model.gaussians.opacity_logits[:30] = -9.0
         model.gaussians.opacity_logits[30:] = 1.0
     densifier = choose_densifier(
-        Densify(strategy="mcmc", noise=0.0), cap=100, initial=100, extent=1.0
+        Densify(strategy="mcmc", noise=0.0), cap=100, initial=100, scene_scale=1.0
     )
     alive = model.gaussians.means[30:].detach().clone()
     densifier.after_step(model, footprint, (64, 48), 100, 0.5)
@@ -110,7 +110,7 @@ def test_dead_gaussians_move_onto_live_ones() -> None:
 def test_opacity_is_reset_by_the_gradient_strategy() -> None:
     model, footprint = stepped(100)
     settings = Densify(strategy="gradient", every=10, reset_every=10, begin=0.0)
-    densifier = choose_densifier(settings, cap=100, initial=100, extent=1.0)
+    densifier = choose_densifier(settings, cap=100, initial=100, scene_scale=1.0)
     densifier.after_step(model, footprint, (64, 48), 10, 0.5)
     assert float(model.gaussians.opacities.detach().max()) <= 0.01 + 1e-6
 
@@ -127,7 +127,7 @@ def test_rotations_agree_with_scipy() -> None:
 
 def test_mcmc_budget_ends_at_the_cap() -> None:
     model, footprint = stepped(64)
-    densifier = choose_densifier(Densify(strategy="mcmc"), cap=1000, initial=64, extent=1.0)
+    densifier = choose_densifier(Densify(strategy="mcmc"), cap=1000, initial=64, scene_scale=1.0)
     torch.manual_seed(1)
     for step, progress in ((100, 0.265), (200, 0.5)):
         densifier.after_step(model, footprint, (64, 48), step, progress)

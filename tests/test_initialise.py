@@ -6,7 +6,13 @@ import torch
 
 from recon.errors import DataError
 from recon.gaussians import HARMONIC_BAND_0
-from recon.initialise import fill_frusta, from_points, initialise, neighbour_distance
+from recon.initialise import (
+    fill_frusta,
+    from_points,
+    initialise,
+    neighbour_distance,
+    scene_scale,
+)
 from recon.types import (
     Camera,
     Capture,
@@ -103,3 +109,13 @@ def test_fill_prefers_what_two_views_see() -> None:
         v = 90 * local[:, 1] / local[:, 2] + 25
         seen += ((local[:, 2] > 0) & (u >= 0) & (u < 64) & (v >= 0) & (v < 48)).float()
     assert float((seen >= 2).float().mean()) > 0.9
+
+
+def test_the_scale_is_the_median_depth_of_what_is_seen() -> None:
+    depth = torch.tensor([2.0, 3.0, 4.0, 5.0, 6.0])
+    ahead = torch.stack([torch.ones(5), torch.zeros(5), depth], -1)
+    behind = torch.tensor([[0.0, 0.0, -9.0]] * 20)
+    points = torch.cat([ahead, behind])
+    seen = PointCloud(points, torch.zeros(25, 3, dtype=torch.uint8))
+    assert scene_scale(capture(seen)) == 4.0
+    assert scene_scale(capture(None)) == pytest.approx(1.1)

@@ -7,13 +7,13 @@ from recon.losses.regularize import Opacity, Scale
 from recon.supervise import Term
 
 
-def choose_densifier(settings: Densify, cap: int, initial: int, extent: float) -> Densifier:
+def choose_densifier(settings: Densify, cap: int, initial: int, scene_scale: float) -> Densifier:
     """Build the densifier that the settings name."""
     match settings.strategy:
         case "mcmc":
             return McmcDensifier(settings, cap, initial)
         case "gradient":
-            return GradientDensifier(settings, cap, extent)
+            return GradientDensifier(settings, cap, scene_scale)
         case "fixed":
             return FixedDensifier()
 

@@ -27,7 +27,7 @@ NEVER = 2**62
 class GradientDensifier(Densifier):
     """Duplicates and splits where the image pulls: gsplat's DefaultStrategy, under a cap."""
 
-    def __init__(self, settings: Densify, cap: int, extent: float) -> None:
+    def __init__(self, settings: Densify, cap: int, scene_scale: float) -> None:
         from gsplat import DefaultStrategy
 
         self.settings = settings
@@ -39,7 +39,7 @@ class GradientDensifier(Densifier):
             refine_every=settings.every,
             reset_every=settings.reset_every,
         )
-        self.gathered: dict[str, Any] = self.strategy.initialize_state(extent)
+        self.gathered: dict[str, Any] = self.strategy.initialize_state(scene_scale)
 
     def after_step(
         self,

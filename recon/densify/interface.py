@@ -33,7 +33,7 @@ class Densify:
     opacity_weight: float = 0.01
     """mcmc: weight of the mean opacity, which lets Gaussians that do not pay fade."""
     scale_weight: float = 0.01
-    """mcmc: weight of the mean scale over the capture's extent."""
+    """mcmc: weight of the mean scale over the scene's scale."""
     gradient_threshold: float = 2e-4
     """gradient: mean pull on a Gaussian's projected centre above which it is multiplied, in
     units of half the image size."""
