@@ -9,23 +9,37 @@
 namespace recon::ISA {
 namespace {
 
-constexpr int kDigitBits = 11, kDigits = 1 << kDigitBits, kPasses = 3;
+constexpr int kPasses = 3, kMostDigits = 1 << 11;
+constexpr int kAhead = 24;  // Splats between the asking for memory and its use.
 
-void gather_keys(Workspace &work, int64_t chunks, int threads) {
+struct KeyRange {
+  uint32_t least = UINT32_MAX, most = 0;
+};
+
+// Brings the chunks' keys together, and finds how far they spread.
+KeyRange gather_keys(Workspace &work, int threads) {
+  const int64_t chunks = (work.gaussian_count + kChunk - 1) / kChunk;
   std::vector<int64_t> begins(chunks + 1, 0);
   for (int64_t c = 0; c < chunks; c++) begins[c + 1] = begins[c] + work.chunk_sizes[c];
-  const int64_t count = work.splat_count = begins[chunks];
-  work.depth_keys.reserve(count);
-  work.depth_keys_spare.reserve(count);
+  work.splat_count = begins[chunks];
+  work.depth_keys.reserve(work.splat_count);
+  work.depth_keys_spare.reserve(work.splat_count);
+  std::vector<KeyRange> ranges(threads);
   in_parallel(threads, [&](int thread) {
     const Share mine = share_of(chunks, thread, threads);
+    KeyRange range;
     for (int64_t c = mine.begin; c < mine.end; c++)
       for (int64_t i = 0; i < work.chunk_sizes[c]; i++) {
-        DepthKey &out = work.depth_keys[begins[c] + i];
-        out.splat = static_cast<uint32_t>(c * kChunk + i);
-        std::memcpy(&out.key, &work.splats[out.splat].depth, sizeof out.key);
+        const DepthKey key = work.chunk_keys[c * kChunk + i];
+        work.depth_keys[begins[c] + i] = key;
+        range = {std::min(range.least, key.key), std::max(range.most, key.key)};
       }
+    ranges[thread] = range;
   });
+  KeyRange all;
+  for (const KeyRange &r : ranges)
+    all = {std::min(all.least, r.least), std::max(all.most, r.most)};
+  return all;
 }
 
 // Makes each thread's counts of `bins` bins into the places where its first item of each bin goes.
@@ -43,21 +57,27 @@ uint32_t places_from_counts(uint32_t *counts, int64_t bins, int threads, uint32_
 }
 
 // Least significant digit first; stable, so that equal depths stay in the order of the Gaussians.
-void sort_by_depth(Workspace &work, int threads) {
+void sort_by_depth(Workspace &work, KeyRange range, int threads) {
   DepthKey *from = work.depth_keys.data(), *to = work.depth_keys_spare.data();
-  work.histograms.reserve(size_t(threads) * kDigits);
+  int digit_bits = 1;  // No more than needed: the fewer digits, the better they fit the cache.
+  while (range.most > range.least && (range.most - range.least) >> (kPasses * digit_bits))
+    digit_bits++;
+  const int64_t digits = int64_t{1} << digit_bits;
+  work.histograms.reserve(size_t(threads) * kMostDigits);
   uint32_t *counts = work.histograms.data();
   for (int pass = 0; pass < kPasses; pass++) {
-    const auto digit = [&](const DepthKey &k) { return k.key >> (pass * kDigitBits) & (kDigits - 1); };
+    const auto digit = [&](const DepthKey &k) {
+      return (k.key - range.least) >> (pass * digit_bits) & (digits - 1);
+    };
     in_parallel(threads, [&](int thread) {
-      uint32_t *mine = counts + size_t(thread) * kDigits;
-      std::fill(mine, mine + kDigits, 0);
+      uint32_t *mine = counts + thread * digits;
+      std::fill(mine, mine + digits, 0);
       const Share part = share_of(work.splat_count, thread, threads);
       for (int64_t i = part.begin; i < part.end; i++) mine[digit(from[i])]++;
     });
-    places_from_counts(counts, kDigits, threads, nullptr);
+    places_from_counts(counts, digits, threads, nullptr);
     in_parallel(threads, [&](int thread) {
-      uint32_t *mine = counts + size_t(thread) * kDigits;
+      uint32_t *mine = counts + thread * digits;
       const Share part = share_of(work.splat_count, thread, threads);
       for (int64_t i = part.begin; i < part.end; i++) to[mine[digit(from[i])]++] = from[i];
     });
@@ -66,43 +86,52 @@ void sort_by_depth(Workspace &work, int threads) {
   static_assert(kPasses % 2 == 1, "the sorted keys end in the spare buffer");
 }
 
+// Calls visit(splat, slot, tile) for some splats, nearest first, and for each the tiles it touches.
+template <class Visit>
+void visit_slots(const Workspace &work, Share part, const Visit &visit) {
+  const DepthKey *sorted = work.depth_keys_spare.data();
+  for (int64_t i = part.begin; i < part.end; i++) {
+    const int64_t last = part.end - 1;
+    __builtin_prefetch(&work.slots[sorted[std::min(i + 2 * kAhead, last)].splat]);
+    const uint32_t ahead = work.slots[sorted[std::min(i + kAhead, last)].splat].begin;
+    __builtin_prefetch(&work.slot_tiles[ahead]);
+    const uint32_t splat = sorted[i].splat;
+    const SlotRange slots = work.slots[splat];
+    for (uint32_t s = slots.begin; s < slots.end; s++) visit(splat, s, work.slot_tiles[s]);
+  }
+}
+
 void deal_to_tiles(Workspace &work, int threads) {
   const int64_t tiles = int64_t(work.view.tiles_x()) * work.view.tiles_y();
-  const DepthKey *sorted = work.depth_keys_spare.data();
   work.histograms.reserve(size_t(threads) * tiles);
   work.tile_begins.reserve(tiles + 1);
-  work.entries.reserve(work.slot_count);
+  work.entries.reserve(work.slot_count + kSpareEntries);
+  std::fill_n(&work.entries[work.slot_count], kSpareEntries, TileEntry{0, 0});
   uint32_t *counts = work.histograms.data();
   in_parallel(threads, [&](int thread) {
     uint32_t *mine = counts + thread * tiles;
     std::fill(mine, mine + tiles, 0);
-    const Share part = share_of(work.splat_count, thread, threads);
-    for (int64_t i = part.begin; i < part.end; i++) {
-      const SlotRange slots = work.slots[sorted[i].splat];
-      for (uint32_t s = slots.begin; s < slots.end; s++) mine[work.slot_tiles[s]]++;
-    }
+    visit_slots(work, share_of(work.splat_count, thread, threads),
+                [&](uint32_t, uint32_t, uint32_t tile) { mine[tile]++; });
   });
   work.tile_begins[tiles] = places_from_counts(counts, tiles, threads, work.tile_begins.data());
+  TileEntry *entries = work.entries.data();
   in_parallel(threads, [&](int thread) {
     uint32_t *mine = counts + thread * tiles;
-    const Share part = share_of(work.splat_count, thread, threads);
-    for (int64_t i = part.begin; i < part.end; i++) {
-      const uint32_t splat = sorted[i].splat;
-      const SlotRange slots = work.slots[splat];
-      for (uint32_t s = slots.begin; s < slots.end; s++)
-        work.entries[mine[work.slot_tiles[s]]++] = {splat, s};
-    }
+    visit_slots(work, share_of(work.splat_count, thread, threads),
+                [&](uint32_t splat, uint32_t slot, uint32_t tile) {
+                  entries[mine[tile]++] = {splat, slot};
+                });
   });
 }
 
 }  // namespace
 
 void bin(Workspace &work) {
-  const int64_t gaussians = work.gaussian_count;
   // Waking a thread costs more than sorting a few thousand keys.
-  const int threads = gaussians < 1 << 14 ? 1 : thread_count();
-  gather_keys(work, (gaussians + kChunk - 1) / kChunk, threads);
-  sort_by_depth(work, threads);
+  const int threads = work.gaussian_count < 1 << 14 ? 1 : thread_count();
+  const KeyRange range = gather_keys(work, threads);
+  sort_by_depth(work, range, threads);
   deal_to_tiles(work, threads);
 }
 

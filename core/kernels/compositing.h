@@ -20,7 +20,29 @@ constexpr int kVectorsPerBlock = kBlockWidth * kBlockHeight / kLanes;
 constexpr int kRowsPerVector = kLanes / kBlockWidth;
 constexpr int kVectors = kBlocks * kVectorsPerBlock;
 
-const float kLog2AlphaMin = -7.99435344f;  // log2(1 / 255)
+constexpr float kLog2AlphaMin = -7.99435344f;  // log2(1 / 255)
+
+// One number for each pixel of a tile: block after block, vector after vector.
+struct alignas(64) Plane {
+  float values[kTile * kTile];
+
+  Vf get(int vector) const { return load(values + vector * kLanes); }
+  void set(int vector, Vf v) { store(values + vector * kLanes, v); }
+  // Four pixels of row y, from x = 4 * column on.
+  float *quad(int column, int y) {
+    const int block = y / kBlockHeight * kBlocksAcross + column;
+    return values + (block * kBlockHeight + y % kBlockHeight) * kBlockWidth;
+  }
+  const float *quad(int column, int y) const { return const_cast<Plane *>(this)->quad(column, y); }
+  void set_row(int y, const float *row) {
+    for (int c = 0; c < kBlocksAcross; c++)
+      std::memcpy(quad(c, y), row + c * kBlockWidth, kBlockWidth * sizeof(float));
+  }
+  void get_row(int y, float *row) const {
+    for (int c = 0; c < kBlocksAcross; c++)
+      std::memcpy(row + c * kBlockWidth, quad(c, y), kBlockWidth * sizeof(float));
+  }
+};
 
 // Pixels of a vector, counted from its block's first.
 struct PixelOffsets {
@@ -46,6 +68,20 @@ struct BlockOrigins {
     }
   }
 };
+
+// Asks for a tile's pixels ahead of their use: its rows lie too far apart for the processor to guess.
+template <class Float>
+RECON_INLINE void prefetch_tile(const Images<Float> &images, int left, int top, const View &view) {
+  if (left >= view.width || top >= view.height) return;
+  const int bottom = top + kTile < view.height ? top + kTile : view.height;
+  for (int y = top; y < bottom; y++) {
+    const int64_t pixel = int64_t(y) * view.width + left;
+    if (images.color)
+      for (int c = 0; c < 3; c++) __builtin_prefetch(images.color + 3 * pixel + c * kTile);
+    if (images.alpha) __builtin_prefetch(images.alpha + pixel);
+    if (images.expected_depth) __builtin_prefetch(images.expected_depth + pixel);
+  }
+}
 
 // One splat on all blocks of a tile.
 struct BlockTerms {

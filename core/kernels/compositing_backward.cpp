@@ -9,15 +9,15 @@
 namespace recon::ISA {
 namespace {
 
-struct Pixels {
-  Vf transmittance;
-  Vf behind;  // Sum over what is not yet drawn, background included, of weight times `value` below.
-  Vf red, green, blue, depth, alpha;  // Gradients; that of depth is with respect to sum(w z).
-  Vf median;
-};
+constexpr int kAhead = 8;  // Entries between the asking for memory and its use.
+// Above this opacity a splat's alpha may reach kAlphaMax, where no gradient flows to its shape.
+constexpr float kLog2Capped = -0.0029f;  // log2(0.998)
 
 struct Tile {
-  Pixels pixels[kVectors];
+  Plane transmittance;
+  Plane behind;  // Sum over what is not yet drawn, background included, of weight times `value`.
+  Plane red, green, blue, depth, alpha;  // Gradients; that of depth is with respect to sum(w z).
+  Plane median;
 };
 
 struct Sums {
@@ -26,25 +26,30 @@ struct Sums {
 };
 
 // One splat on one vector of pixels, whose block begins at (x, y) from the splat's centre.
-template <bool median>
-RECON_INLINE void differentiate_block(const Splat &s, Vf log2_alpha, Mask inside, Vf x, Vf y,
-                                      Pixels &p, Sums &sums) {
+template <bool capped, bool median>
+RECON_INLINE void differentiate(const Splat &s, Vf log2_alpha, Vf x, Vf y, int at, Tile &tile,
+                                Sums &sums) {
+  const Mask inside = at_least(log2_alpha, broadcast(kLog2AlphaMin));
   const Vf power = exp2_in_range(log2_alpha);
-  const Vf alpha = keep(inside, minimum(power, broadcast(kAlphaMax)));
-  const Vf before = p.transmittance;
+  const Vf alpha = keep(inside, capped ? minimum(power, broadcast(kAlphaMax)) : power);
+  const Vf before = tile.transmittance.get(at);
   const Vf after = fnma(before, alpha, before);
   const Mask open = greater(after, broadcast(kTransmittanceMin));
-  const Vf w = keep(open, alpha * before);
-  Vf value = fma(broadcast(s.red), p.red, p.alpha);
-  value = fma(broadcast(s.green), p.green, value);
-  value = fma(broadcast(s.blue), p.blue, value);
-  value = fma(broadcast(s.depth), p.depth, value);
-  p.behind = fnma(w, value, p.behind);
-  p.transmittance = keep(open, after);
-  // dL/d alpha = T value - behind / (1 - alpha)
-  const Vf d_alpha = fnma(p.behind, reciprocal(1.f - alpha), before * value);
-  const Mask free = open & greater(broadcast(kAlphaMax), power);
-  const Vf e = keep(free, alpha * d_alpha);
+  tile.transmittance.set(at, keep(open, after));
+  const Vf shown = keep(open, alpha), w = shown * before;
+
+  const Vf red = tile.red.get(at), green = tile.green.get(at), blue = tile.blue.get(at);
+  const Vf depth = tile.depth.get(at);
+  Vf value = fma(broadcast(s.red), red, tile.alpha.get(at));
+  value = fma(broadcast(s.green), green, value);
+  value = fma(broadcast(s.blue), blue, value);
+  value = w * fma(broadcast(s.depth), depth, value);
+  const Vf behind = tile.behind.get(at) - value;
+  tile.behind.set(at, behind);
+  // e = alpha dL/dalpha = w value - alpha / (1 - alpha) * behind
+  Vf e = fnma(behind, quotient(shown, 1.f - alpha), value);
+  if constexpr (capped) e = keep(greater(broadcast(kAlphaMax), power), e);
+
   const Vf ex = e * x, ey = e * y;
   sums.e += e;
   sums.e_x += ex;
@@ -52,19 +57,19 @@ RECON_INLINE void differentiate_block(const Splat &s, Vf log2_alpha, Mask inside
   sums.e_xx = fma(ex, x, sums.e_xx);
   sums.e_xy = fma(ex, y, sums.e_xy);
   sums.e_yy = fma(ey, y, sums.e_yy);
-  sums.red = fma(w, p.red, sums.red);
-  sums.green = fma(w, p.green, sums.green);
-  sums.blue = fma(w, p.blue, sums.blue);
-  sums.depth = fma(w, p.depth, sums.depth);
+  sums.red = fma(w, red, sums.red);
+  sums.green = fma(w, green, sums.green);
+  sums.blue = fma(w, blue, sums.blue);
+  sums.depth = fma(w, depth, sums.depth);
   if constexpr (median) {
     const Mask crossing = open & greater(before, broadcast(0.5f)) & at_least(broadcast(0.5f), after);
-    sums.depth += keep(crossing, p.median);
+    sums.depth += keep(crossing, tile.median.get(at));
   }
 }
 
 // From sums about each block's first pixel to moments about the splat's centre.
 RECON_INLINE void store_moments(const Sums &s, const PixelOffsets &at, Moments &out) {
-  // On several vectors per block, `at.y` of the first is right: the rest is in the block's y.
+  // Of a block's vectors the first counts: how far down the others lie is in their y.
   const Vf x = at.x, y = at.y[0];
   Vf v[12];
   v[0] = s.e;
@@ -74,79 +79,99 @@ RECON_INLINE void store_moments(const Sums &s, const PixelOffsets &at, Moments &
   v[4] = fma(y, v[1], fma(x, s.e_y, s.e_xy));
   v[5] = fma(y, s.e_y + v[2], s.e_yy);
   v[6] = s.red, v[7] = s.green, v[8] = s.blue, v[9] = s.depth;
-  v[10] = v[11] = s.depth;
-  float sums[12];
-  sum_lanes_of_12(v, sums);
-  std::memcpy(&out, sums, sizeof out);
+  v[10] = v[11] = Vf{};
+  sum_lanes_of_12(v, &out.e);
 }
 
-void start(Tile &tile, int left, int top, int width, int height, const View &view,
-           const Images<const float> &images, const Images<const float> &gradients) {
-  for (Pixels &p : tile.pixels) p = Pixels{};
-  for (int y = 0; y < height; y++)
-    for (int x = 0; x < width; x++) {
-      const int block = y / kBlockHeight * kBlocksAcross + x / kBlockWidth;
-      const int inside = y % kBlockHeight * kBlockWidth + x % kBlockWidth;
-      Pixels &p = tile.pixels[block * kVectorsPerBlock + inside / kLanes];
-      const int lane = inside % kLanes;
-      const int64_t pixel = int64_t(top + y) * view.width + left + x;
-      float behind = 0;
-      p.transmittance[lane] = 1;
-      if (gradients.color) {
-        const float *c = images.color + 3 * pixel, *g = gradients.color + 3 * pixel;
-        p.red[lane] = g[0], p.green[lane] = g[1], p.blue[lane] = g[2];
-        behind = c[0] * g[0] + c[1] * g[1] + c[2] * g[2];
-      }
-      const float alpha = images.alpha[pixel];
-      float alpha_gradient = gradients.alpha ? gradients.alpha[pixel] : 0.f;
-      behind += alpha * alpha_gradient;
-      if (gradients.expected_depth && alpha > 0) {
-        // expected = sum(w z) / alpha. Its two parts cancel in `behind`.
-        const float g = gradients.expected_depth[pixel] / alpha;
-        p.depth[lane] = g;
-        alpha_gradient -= g * images.expected_depth[pixel];
-      }
-      p.alpha[lane] = alpha_gradient;
-      p.behind[lane] = behind;
-      if (gradients.median_depth) p.median[lane] = gradients.median_depth[pixel];
+template <bool capped, bool median>
+RECON_INLINE void differentiate_splat(const Splat &s, uint32_t blocks, int left, int top,
+                                      const PixelOffsets &at, const BlockOrigins &origins,
+                                      Tile &tile, Moments &out) {
+  const float sx = static_cast<float>(s.x - left), sy = static_cast<float>(s.y - top);
+  alignas(64) float x[kBlocks], y[kBlocks];
+  BlockTerms terms;
+  for (int g = 0; g < kBlocks / kLanes; g++) {
+    const Vf bx = origins.x[g] - sx, by = origins.y[g] - sy;
+    store(x + g * kLanes, bx);
+    store(y + g * kLanes, by);
+    block_terms(s, bx, by, g, terms);
+  }
+  Vf quadratic[kVectorsPerBlock];
+  quadratic_terms(s, at, quadratic);
+  Sums sums;
+  for (; blocks; blocks &= blocks - 1) {
+    const int b = __builtin_ctz(blocks);
+    for (int v = 0; v < kVectorsPerBlock; v++) {
+      const Vf q = log2_alpha(broadcast(terms.base[b]), broadcast(terms.slope_x[b]),
+                              broadcast(terms.slope_y[b]), quadratic[v], at.x, at.y[v]);
+      const float row = v == 0 ? y[b] : y[b] + static_cast<float>(v * kRowsPerVector);
+      differentiate<capped, median>(s, q, broadcast(x[b]), broadcast(row),
+                                    b * kVectorsPerBlock + v, tile, sums);
     }
+  }
+  store_moments(sums, at, out);
 }
 
 template <bool median>
 void differentiate_tile(Tile &tile, uint32_t begin, uint32_t end, int left, int top,
                         const PixelOffsets &at, const BlockOrigins &origins, Workspace &work) {
-  const TileEntry *entries = work.entries.data();
   for (uint32_t e = begin; e < end; e++) {
-    const TileEntry ahead = entries[std::min(e + 6, end - 1)];
+    const TileEntry entry = work.entries[e], ahead = work.entries[e + kAhead];
     __builtin_prefetch(&work.splats[ahead.splat]);
     __builtin_prefetch(&work.moments[ahead.slot], 1);
-    uint32_t drawn = work.drawn_blocks[e];
-    work.has_moments[entries[e].slot] = drawn != 0;
-    if (!drawn) continue;
-    const Splat &s = work.splats[entries[e].splat];
-    const float sx = static_cast<float>(s.x - left), sy = static_cast<float>(s.y - top);
-    alignas(64) float x[kBlocks], y[kBlocks];
-    BlockTerms terms;
-    for (int g = 0; g < kBlocks / kLanes; g++) {
-      const Vf bx = origins.x[g] - sx, by = origins.y[g] - sy;
-      store(x + g * kLanes, bx);
-      store(y + g * kLanes, by);
-      block_terms(s, bx, by, g, terms);
+    const uint32_t blocks = work.drawn_blocks[e];
+    work.has_moments[entry.slot] = blocks != 0;
+    if (!blocks) continue;
+    const Splat &s = work.splats[entry.splat];
+    Moments &out = work.moments[entry.slot];
+    if (s.log2_opacity > kLog2Capped)
+      differentiate_splat<true, median>(s, blocks, left, top, at, origins, tile, out);
+    else
+      differentiate_splat<false, median>(s, blocks, left, top, at, origins, tile, out);
+  }
+}
+
+// Fills the planes from the images and their gradients; zeros outside the image.
+void start(Tile &tile, int left, int top, int width, int height, const View &view,
+           const Images<const float> &images, const Images<const float> &gradients) {
+  const auto row_of = [&](const float *image, int y, float *row) {
+    std::fill_n(row, kTile, 0.f);
+    if (image && y < height)
+      std::copy_n(image + int64_t(top + y) * view.width + left, width, row);
+  };
+  for (int y = 0; y < kTile; y++) {
+    float color[3 * kTile] = {}, d_color[3 * kTile] = {}, channels[3][kTile];
+    float alpha[kTile], d_alpha[kTile], expected[kTile], d_expected[kTile], median[kTile];
+    float open[kTile], behind[kTile];
+    if (gradients.color && y < height) {
+      const int64_t pixel = int64_t(top + y) * view.width + left;
+      std::copy_n(images.color + 3 * pixel, 3 * width, color);
+      std::copy_n(gradients.color + 3 * pixel, 3 * width, d_color);
     }
-    Vf quadratic[kVectorsPerBlock];
-    quadratic_terms(s, at, quadratic);
-    Sums sums;
-    for (; drawn; drawn &= drawn - 1) {
-      const int b = __builtin_ctz(drawn);
-      for (int v = 0; v < kVectorsPerBlock; v++) {
-        const Vf q = log2_alpha(broadcast(terms.base[b]), broadcast(terms.slope_x[b]),
-                                broadcast(terms.slope_y[b]), quadratic[v], at.x, at.y[v]);
-        const float row = y[b] + static_cast<float>(v * kRowsPerVector);
-        differentiate_block<median>(s, q, at_least(q, broadcast(kLog2AlphaMin)), broadcast(x[b]),
-                                    broadcast(row), tile.pixels[b * kVectorsPerBlock + v], sums);
+    row_of(images.alpha, y, alpha);
+    row_of(gradients.alpha, y, d_alpha);
+    row_of(images.expected_depth, y, expected);
+    row_of(gradients.expected_depth, y, d_expected);
+    row_of(gradients.median_depth, y, median);
+    for (int x = 0; x < kTile; x++) {
+      behind[x] = alpha[x] * d_alpha[x];
+      for (int c = 0; c < 3; c++) {
+        channels[c][x] = d_color[3 * x + c];
+        behind[x] += color[3 * x + c] * d_color[3 * x + c];
       }
+      open[x] = x < width && y < height ? 1.f : 0.f;
+      // expected = sum(w z) / alpha; in `behind` its two parts cancel.
+      d_expected[x] = alpha[x] > 0 ? d_expected[x] / alpha[x] : 0.f;
+      d_alpha[x] -= d_expected[x] * expected[x];
     }
-    store_moments(sums, at, work.moments[entries[e].slot]);
+    tile.transmittance.set_row(y, open);
+    tile.behind.set_row(y, behind);
+    tile.red.set_row(y, channels[0]);
+    tile.green.set_row(y, channels[1]);
+    tile.blue.set_row(y, channels[2]);
+    tile.depth.set_row(y, d_expected);
+    tile.alpha.set_row(y, d_alpha);
+    tile.median.set_row(y, median);
   }
 }
 
@@ -169,6 +194,8 @@ void differentiate_images(const Images<const float> &images, const Images<const 
       const uint32_t begin = work.tile_begins[t], end = work.tile_ends[t];
       start(tile, left, top, std::min(kTile, view.width - left), std::min(kTile, view.height - top),
             view, images, gradients);
+      prefetch_tile(images, left + kTile, top, view);
+      prefetch_tile(gradients, left + kTile, top, view);
       if (gradients.median_depth)
         differentiate_tile<true>(tile, begin, end, left, top, at, origins, work);
       else

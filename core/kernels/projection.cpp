@@ -10,57 +10,66 @@
 namespace recon::ISA {
 namespace {
 
-// What is known of a chunk's splats before they are kept.
+// What is known of a chunk's splats before they are kept; room for whole vectors.
 struct Candidates {
   int count = 0;
+  int32_t gaussian[kChunk + kLanes];
   alignas(64) float offset[3][kChunk + kLanes];  // From the camera, in world axes.
   alignas(64) float color[3][kChunk + kLanes];
-  int32_t gaussian[kChunk + kLanes];
-  Outline outlines[kChunk];
+  Outline<float[kChunk + kLanes]> outline;
+
+  Outline<Vf> outlines(int i) const {
+    return {load(outline.x + i),           load(outline.y + i),     load(outline.half_width + i),
+            load(outline.half_height + i), load(outline.waist + i), load(outline.lean + i),
+            load(outline.tip + i)};
+  }
 };
 
-RECON_INLINE void append_visible(uint32_t visible, const int32_t *rows, const GaussianLanes &g,
-                                 const Optics &o, const Projection &p, const double *x,
-                                 const double *y, Candidates &found, Splat *splats) {
-  constexpr float half_log2e = 0.5f * 1.44269504f;
+// Appends the lanes that are set in `visible` and whose ellipse touches the image.
+RECON_INLINE void append(uint32_t visible, const int32_t *rows, const GaussianLanes &g,
+                         const Optics &o, const Projection &p, const double *x, const double *y,
+                         Candidates &found, Splat *splats) {
+  constexpr float log2e = 1.44269504f;
   const Vf log_opacity = logarithm(p.opacity);
   const Vf reach = 2.f * (log_opacity + 5.54126355f);  // 2 ln(255 opacity)
   const Vf half_width = square_root(reach * p.xx), half_height = square_root(reach * p.yy);
-  enum { SHARP_X, SHARP_Y, LEAN, SLANT, LOG, DEPTH, WIDTH, HEIGHT, WAIST, TIP, OFFSET, kFields = OFFSET + 3 };
-  alignas(64) float f[kFields][kLanes];
-  const Vf lean = p.xy / p.yy, slant = p.xy / p.xx;
-  store(f[SHARP_X], half_log2e * p.yy / p.determinant);
-  store(f[SHARP_Y], half_log2e / p.yy);
-  store(f[LEAN], lean);
-  store(f[SLANT], slant);
-  store(f[LOG], 1.44269504f * log_opacity);
-  store(f[DEPTH], p.camera[2]);
-  store(f[WIDTH], half_width);
-  store(f[HEIGHT], half_height);
-  store(f[WAIST], square_root(reach * p.determinant / p.yy));
-  store(f[TIP], slant * half_width);
-  for (int k = 0; k < 3; k++) store(f[OFFSET + k], g.mean[k] - o.position[k]);
   alignas(64) float screen[2][kLanes];
   for (int i = 0; i < kLanes; i++) {
     screen[0][i] = static_cast<float>(x[i]);
     screen[1][i] = static_cast<float>(y[i]);
   }
   const Vf sx = load(screen[0]), sy = load(screen[1]);
-  const Mask on_screen = greater(sx + half_width, Vf{}) & greater(sy + half_height, Vf{}) &
-                         greater(broadcast(o.width), sx - half_width) &
-                         greater(broadcast(o.height), sy - half_height) &
-                         finite(half_width) & finite(half_height);
-  for (visible &= bits(on_screen); visible; visible &= visible - 1) {
-    const int lane = __builtin_ctz(visible), n = found.count++;
-    Splat &s = splats[n];
-    s.x = x[lane], s.y = y[lane];
-    s.sharp_x = f[SHARP_X][lane], s.sharp_y = f[SHARP_Y][lane];
-    s.lean = f[LEAN][lane], s.slant = f[SLANT][lane];
-    s.log2_opacity = f[LOG][lane], s.depth = f[DEPTH][lane];
-    s.gaussian = found.gaussian[n] = rows[lane];
-    for (int k = 0; k < 3; k++) found.offset[k][n] = f[OFFSET + k][lane];
-    found.outlines[n] = {screen[0][lane], screen[1][lane], f[WIDTH][lane], f[HEIGHT][lane],
-                         f[WAIST][lane], f[LEAN][lane], f[TIP][lane]};
+  visible &= bits(greater(sx + half_width, Vf{}) & greater(sy + half_height, Vf{}) &
+                  greater(broadcast(o.width), sx - half_width) &
+                  greater(broadcast(o.height), sy - half_height) & finite(half_width) &
+                  finite(half_height));
+  enum { SHARP_X, SHARP_Y, LEAN, SLANT, LOG, DEPTH, WIDTH, HEIGHT, WAIST, TIP, OFFSET };
+  alignas(64) float f[OFFSET + 3][kLanes];
+  const Vf lean = p.xy / p.yy, slant = p.xy / p.xx;
+  store(f[SHARP_X], 0.5f * log2e * p.yy / p.determinant);
+  store(f[SHARP_Y], 0.5f * log2e / p.yy);
+  store(f[LEAN], lean);
+  store(f[SLANT], slant);
+  store(f[LOG], log2e * log_opacity);
+  store(f[DEPTH], p.camera[2]);
+  store(f[WIDTH], half_width);
+  store(f[HEIGHT], half_height);
+  store(f[WAIST], square_root(reach * p.determinant / p.yy));
+  store(f[TIP], slant * half_width);
+  for (int k = 0; k < 3; k++) store(f[OFFSET + k], g.mean[k] - o.position[k]);
+  for (; visible; visible &= visible - 1) {
+    const int i = __builtin_ctz(visible), n = found.count++;
+    splats[n] = {x[i],      y[i],    f[SHARP_X][i], f[SHARP_Y][i], f[LEAN][i], f[SLANT][i],
+                 f[LOG][i], 0, 0, 0, f[DEPTH][i],   rows[i]};
+    found.gaussian[n] = rows[i];
+    for (int k = 0; k < 3; k++) found.offset[k][n] = f[OFFSET + k][i];
+    found.outline.x[n] = screen[0][i];
+    found.outline.y[n] = screen[1][i];
+    found.outline.half_width[n] = f[WIDTH][i];
+    found.outline.half_height[n] = f[HEIGHT][i];
+    found.outline.waist[n] = f[WAIST][i];
+    found.outline.lean[n] = f[LEAN][i];
+    found.outline.tip[n] = f[TIP][i];
   }
 }
 
@@ -80,7 +89,7 @@ void find_visible(const GaussianArrays<const float> &gaussians, Share part, cons
     for (int k = 0; k < 3; k++) visible = visible & finite(g.log_scale[k]);
     uint32_t chosen = bits(visible);
     if (part.end - begin < kLanes) chosen &= (1u << (part.end - begin)) - 1;
-    if (chosen) append_visible(chosen, rows, g, optics, p, x, y, found, splats);
+    if (chosen) append(chosen, rows, g, optics, p, x, y, found, splats);
   }
 }
 
@@ -118,35 +127,70 @@ void evaluate_colors(int degree, const GaussianArrays<const float> &gaussians, C
   }
 }
 
-// Keeps the candidates that touch a tile and have a colour. Returns the new end of the tile list.
-size_t keep_drawable(int64_t chunk, const Candidates &found, Workspace &work,
-                     Buffer<uint32_t> &tiles, size_t tile_count, int32_t *radii) {
+// The tiles that the splats of one thread touch, splat after splat.
+struct TileList {
+  Buffer<uint32_t> &tiles;
+  size_t count = 0;
+
+  uint32_t *with_room_for(size_t more) {
+    if (count + more > tiles.capacity()) tiles.reserve(count + more, count);
+    return tiles.data() + count;
+  }
+};
+
+// Keeps the candidates that have a colour and touch a tile.
+void keep_drawable(int64_t chunk, const Candidates &found, Workspace &work, TileList &list,
+                   int32_t *radii) {
   const int64_t base = chunk * kChunk;
   const int tiles_x = work.view.tiles_x(), tiles_y = work.view.tiles_y();
   int kept = 0;
-  for (int i = 0; i < found.count; i++) {
-    const float r = found.color[0][i], g = found.color[1][i], b = found.color[2][i];
-    if (!std::isfinite(r) || !std::isfinite(g) || !std::isfinite(b)) continue;
-    const Outline &outline = found.outlines[i];
-    const float radius = std::ceil(std::max(outline.half_width, outline.half_height));
-    radii[found.gaussian[i]] = static_cast<int32_t>(std::min(radius, 1e9f));
-    const TileBox box = tile_box(outline, tiles_x, tiles_y);
-    if (box.empty()) continue;
-    const size_t most = size_t(box.x1 - box.x0 + 1) * size_t(box.y1 - box.y0 + 1);
-    if (tile_count + most > tiles.capacity()) tiles.reserve(tile_count + most, tile_count);
-    uint32_t *begin = tiles.data() + tile_count, *end = list_tiles(outline, box, tiles_x, begin);
-    if (begin == end) continue;
-
-    Splat &splat = work.splats[base + kept];
-    splat = work.splats[base + i];
-    splat.red = r, splat.green = g, splat.blue = b;
-    const size_t next = tile_count + static_cast<size_t>(end - begin);
-    work.slots[base + kept] = {static_cast<uint32_t>(tile_count), static_cast<uint32_t>(next)};
-    tile_count = next;
-    kept++;
+  for (int begin = 0; begin < found.count; begin += kLanes) {
+    const Outline<Vf> outline = found.outlines(begin);
+    TilesOfLanes tiles;
+    find_tiles(outline, tiles_x, tiles_y, tiles);
+    // One less than 2^30 at most, and rounded up.
+    const Vf radius = minimum(maximum(outline.half_width, outline.half_height), broadcast(1e9f));
+    const Vi down = __builtin_convertvector(radius, Vi);
+    const Vi rounded_up = down - (__builtin_convertvector(down, Vf) < radius);
+    uint32_t colored = bits(finite(load(found.color[0] + begin)) &
+                            finite(load(found.color[1] + begin)) &
+                            finite(load(found.color[2] + begin)));
+    if (found.count - begin < kLanes) colored &= (1u << (found.count - begin)) - 1;
+    for (; colored; colored &= colored - 1) {
+      const int lane = __builtin_ctz(colored), i = begin + lane;
+      radii[found.gaussian[i]] = rounded_up[lane];
+      uint32_t *out, *end;
+      if (tiles.large >> lane & 1) {
+        const int rows = tiles.last_row[lane] - tiles.first_row[lane] + 1;
+        end = out = list.with_room_for(size_t(std::max(rows, 0)) * size_t(tiles_x));
+        const auto &o = found.outline;
+        end = list_tiles({o.x[i], o.y[i], o.half_width[i], o.half_height[i], o.waist[i], o.lean[i],
+                          o.tip[i]},
+                         tiles.first_row[lane], tiles.last_row[lane], tiles_x, out);
+      } else {
+        // Two tiles are written of each row and counted as there are: no branch to guess.
+        end = out = list.with_room_for(4);
+        for (int row = 0; row < 2; row++) {
+          end[0] = static_cast<uint32_t>(tiles.begin[row][lane]);
+          end[1] = static_cast<uint32_t>(tiles.begin[row][lane] + 1);
+          end += tiles.count[row][lane];
+        }
+      }
+      if (out == end) continue;
+      Splat &splat = work.splats[base + kept];
+      if (kept != i) splat = work.splats[base + i];
+      splat.red = found.color[0][i], splat.green = found.color[1][i];
+      splat.blue = found.color[2][i];
+      const size_t next = list.count + static_cast<size_t>(end - out);
+      work.slots[base + kept] = {static_cast<uint32_t>(list.count), static_cast<uint32_t>(next)};
+      DepthKey &key = work.chunk_keys[base + kept];
+      key.splat = static_cast<uint32_t>(base + kept);
+      std::memcpy(&key.key, &splat.depth, sizeof key.key);
+      list.count = next;
+      kept++;
+    }
   }
   work.chunk_sizes[chunk] = kept;
-  return tile_count;
 }
 
 }  // namespace
@@ -157,6 +201,7 @@ void project(const GaussianArrays<const float> &gaussians, int32_t *radii, Works
   const int threads = thread_count();
   work.splats.reserve(count);
   work.slots.reserve(count);
+  work.chunk_keys.reserve(count);
   work.chunk_sizes.reserve(chunks);
   if (work.thread_tiles.size() < size_t(threads)) work.thread_tiles.resize(threads);
   std::vector<size_t> ends(threads + 1, 0);
@@ -164,15 +209,15 @@ void project(const GaussianArrays<const float> &gaussians, int32_t *radii, Works
   in_parallel(threads, [&](int thread) {
     const auto found = std::make_unique<Candidates>();
     const Share mine = share_of(chunks, thread, threads);
-    size_t tile_count = 0;
+    TileList list{work.thread_tiles[thread]};
     for (int64_t chunk = mine.begin; chunk < mine.end; chunk++) {
       const Share part{chunk * kChunk, std::min(count, (chunk + 1) * kChunk)};
       std::fill(radii + part.begin, radii + part.end, 0);
       find_visible(gaussians, part, work.view, optics, *found, &work.splats[part.begin]);
       evaluate_colors(work.view.sh_degree, gaussians, *found);
-      tile_count = keep_drawable(chunk, *found, work, work.thread_tiles[thread], tile_count, radii);
+      keep_drawable(chunk, *found, work, list, radii);
     }
-    ends[thread + 1] = tile_count;
+    ends[thread + 1] = list.count;
   });
 
   for (int thread = 0; thread < threads; thread++) ends[thread + 1] += ends[thread];

@@ -16,7 +16,7 @@ struct SharedGradients {
 constexpr int kShared = sizeof(SharedGradients) / sizeof(Vf);
 
 struct MomentLanes {
-  Vf e, e_dx, e_dy, e_dxdx, e_dxdy, e_dydy, color[3], depth;
+  Vf e, e_dx, e_dy, e_dxdx, e_dxdy, e_dydy, color[3], depth, unused[2];
 };
 static_assert(sizeof(MomentLanes) / sizeof(Vf) == sizeof(Moments) / sizeof(float));
 

@@ -24,6 +24,7 @@ constexpr float kTransmittanceMin = 1e-4f;
 
 constexpr int kTile = 16;              // px, width and height of a tile.
 constexpr int kChunk = 512;            // Gaussians that are projected together.
+constexpr int kSpareEntries = 32;      // Behind the last tile's, for those who look ahead.
 constexpr int kRestCoefficients = 15;  // Harmonics of degree 1 to 3.
 
 struct View {
@@ -77,6 +78,7 @@ struct DepthKey {
 struct Moments {
   float e, e_dx, e_dy, e_dxdx, e_dxdy, e_dydy;
   float red, green, blue, depth;
+  float unused[2];
 };
 
 // Everything between the inputs and the images of one render. Splats and their slots are grouped by
@@ -86,6 +88,7 @@ struct Workspace {
   int64_t gaussian_count = 0, splat_count = 0;
   Buffer<Splat> splats;
   Buffer<SlotRange> slots;
+  Buffer<DepthKey> chunk_keys;
   Buffer<int32_t> chunk_sizes;
   std::vector<Buffer<uint32_t>> thread_tiles;  // As found, by each thread.
   int64_t slot_count = 0;

@@ -69,10 +69,12 @@ RECON_INLINE uint32_t bits(Mask m) { return m; }
 RECON_INLINE Mask has_bit(Vi a, uint32_t bit) {
   return _mm512_test_epi32_mask((__m512i)a, _mm512_set1_epi32(static_cast<int>(bit)));
 }
-// Within 2 ulp.
-RECON_INLINE Vf reciprocal(Vf x) {
-  const Vf r = (Vf)_mm512_rcp14_ps((__m512)x);
-  return r * fnma(x, r, broadcast(2));
+RECON_INLINE Mask mask_of_bits(uint32_t bits) { return static_cast<Mask>(bits); }
+RECON_INLINE Vi keep(Mask m, int32_t a) { return (Vi)_mm512_maskz_set1_epi32(m, a); }
+// a / b within 2 ulp, at a third of a division's cost.
+RECON_INLINE Vf quotient(Vf a, Vf b) {
+  const Vf r = (Vf)_mm512_rcp14_ps((__m512)b), q = a * r;
+  return fma(q, fnma(b, r, broadcast(1)), q);
 }
 #else
 typedef Vi Mask;
@@ -80,7 +82,13 @@ RECON_INLINE Mask greater(Vf a, Vf b) { return a > b; }
 RECON_INLINE Mask at_least(Vf a, Vf b) { return a >= b; }
 RECON_INLINE Vf keep(Mask m, Vf a) { return as_float(m & as_int(a)); }
 RECON_INLINE Mask has_bit(Vi a, uint32_t bit) { return (a & static_cast<int32_t>(bit)) != 0; }
-RECON_INLINE Vf reciprocal(Vf x) { return 1.f / x; }
+RECON_INLINE Mask mask_of_bits(uint32_t bits) {
+  Vi lane_bit;
+  for (int i = 0; i < kLanes; i++) lane_bit[i] = 1 << i;
+  return (lane_bit & static_cast<int32_t>(bits)) != 0;
+}
+RECON_INLINE Vi keep(Mask m, int32_t a) { return m & a; }
+RECON_INLINE Vf quotient(Vf a, Vf b) { return a / b; }
 #if defined(__AVX2__)
 RECON_INLINE Vf select(Mask m, Vf a, Vf b) { return (Vf)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)m); }
 RECON_INLINE Vf minimum(Vf a, Vf b) { return (Vf)_mm256_min_ps((__m256)a, (__m256)b); }
@@ -132,19 +140,39 @@ RECON_INLINE float sum_lanes(Vf v) {
 
 // Adds up the lanes of each of twelve vectors.
 RECON_INLINE void sum_lanes_of_12(const Vf *v, float *sums) {
-#if defined(__AVX2__)
-  const auto half = [&](int k) {
 #if defined(__AVX512F__)
-    return _mm256_add_ps(_mm512_castps512_ps256((__m512)v[k]), _mm512_extractf32x8_ps((__m512)v[k], 1));
-#else
-    return (__m256)v[k];
-#endif
+  // Halves the lanes of two vectors and joins them, until one vector holds all sums.
+  const auto join_512 = [](Vf a, Vf b) {
+    return (Vf)_mm512_shuffle_f32x4((__m512)a, (__m512)b, 0x44) +
+           (Vf)_mm512_shuffle_f32x4((__m512)a, (__m512)b, 0xee);
   };
+  const auto join_256 = [](Vf a, Vf b) {
+    return (Vf)_mm512_shuffle_f32x4((__m512)a, (__m512)b, 0x88) +
+           (Vf)_mm512_shuffle_f32x4((__m512)a, (__m512)b, 0xdd);
+  };
+  const auto join_128 = [](Vf a, Vf b) {
+    return (Vf)_mm512_shuffle_ps((__m512)a, (__m512)b, 0x44) +
+           (Vf)_mm512_shuffle_ps((__m512)a, (__m512)b, 0xee);
+  };
+  const auto join_64 = [](Vf a, Vf b) {
+    return (Vf)_mm512_shuffle_ps((__m512)a, (__m512)b, 0x88) +
+           (Vf)_mm512_shuffle_ps((__m512)a, (__m512)b, 0xdd);
+  };
+  Vf q[3];
+  for (int k = 0; k < 3; k++)
+    q[k] = join_256(join_512(v[4 * k], v[4 * k + 1]), join_512(v[4 * k + 2], v[4 * k + 3]));
+  const Vf all = join_64(join_128(q[0], q[1]), join_128(q[2], q[2]));
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 3, 3, 3);
+  const __m512 sorted = _mm512_permutexvar_ps(order, (__m512)all);
+  _mm256_storeu_ps(sums, _mm512_castps512_ps256(sorted));
+  _mm_storeu_ps(sums + 8, _mm512_extractf32x4_ps(sorted, 2));
+#elif defined(__AVX2__)
   for (int k = 0; k < 12; k += 4) {
-    const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(half(k), half(k + 1)),
-                                        _mm256_hadd_ps(half(k + 2), half(k + 3)));
+    const __m256 ab = _mm256_hadd_ps((__m256)v[k], (__m256)v[k + 1]);
+    const __m256 cd = _mm256_hadd_ps((__m256)v[k + 2], (__m256)v[k + 3]);
+    const __m256 abcd = _mm256_hadd_ps(ab, cd);
     _mm_storeu_ps(sums + k,
-                  _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1)));
+                  _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps(abcd, 1)));
   }
 #elif defined(RECON_X86)
   for (int k = 0; k < 12; k += 4) {
