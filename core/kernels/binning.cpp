@@ -16,24 +16,37 @@ struct KeyRange {
   uint32_t least = UINT32_MAX, most = 0;
 };
 
-// Brings the chunks' keys together, and finds how far they spread.
-KeyRange gather_keys(Workspace &work, int threads) {
-  const int64_t chunks = (work.gaussian_count + kChunk - 1) / kChunk;
-  std::vector<int64_t> begins(chunks + 1, 0);
-  for (int64_t c = 0; c < chunks; c++) begins[c + 1] = begins[c] + work.chunk_sizes[c];
-  work.splat_count = begins[chunks];
+// Joins the lists of tiles and the chunks' keys, and finds how far the keys spread.
+KeyRange join_lists(Workspace &work, int threads) {
+  const int64_t chunks = work.chunks(), lists = static_cast<int64_t>(work.list_sizes.size());
+  std::vector<int64_t> keys(chunks + 1, 0), slots(lists + 1, 0);
+  for (int64_t c = 0; c < chunks; c++) keys[c + 1] = keys[c] + work.chunk_sizes[c];
+  for (int64_t i = 0; i < lists; i++) slots[i + 1] = slots[i] + int64_t(work.list_sizes[i]);
+  work.splat_count = keys[chunks];
+  work.slot_count = slots[lists];
+  if (work.slot_count > UINT32_MAX - kSpareEntries) throw std::bad_alloc();
   work.depth_keys.reserve(work.splat_count);
   work.depth_keys_spare.reserve(work.splat_count);
+  work.slot_tiles.reserve(work.slot_count);
+
   std::vector<KeyRange> ranges(threads);
   in_parallel(threads, [&](int thread) {
-    const Share mine = share_of(chunks, thread, threads);
     KeyRange range;
-    for (int64_t c = mine.begin; c < mine.end; c++)
-      for (int64_t i = 0; i < work.chunk_sizes[c]; i++) {
-        const DepthKey key = work.chunk_keys[c * kChunk + i];
-        work.depth_keys[begins[c] + i] = key;
-        range = {std::min(range.least, key.key), std::max(range.most, key.key)};
-      }
+    const Share mine = share_of(lists, thread, threads);
+    for (int64_t list = mine.begin; list < mine.end; list++) {
+      if (work.list_sizes[list])
+        std::memcpy(&work.slot_tiles[slots[list]], work.tile_lists[list].data(),
+                    work.list_sizes[list] * sizeof(uint32_t));
+      const auto shift = static_cast<uint32_t>(slots[list]);
+      const Share part = share_of(chunks, static_cast<int>(list), static_cast<int>(lists));
+      for (int64_t c = part.begin; c < part.end; c++)
+        for (int64_t i = 0; i < work.chunk_sizes[c]; i++) {
+          SlotRange &slot = work.slots[c * kChunk + i];
+          slot = {slot.begin + shift, slot.end + shift};
+          const DepthKey key = work.depth_keys[keys[c] + i] = work.chunk_keys[c * kChunk + i];
+          range = {std::min(range.least, key.key), std::max(range.most, key.key)};
+        }
+    }
     ranges[thread] = range;
   });
   KeyRange all;
@@ -128,9 +141,9 @@ void deal_to_tiles(Workspace &work, int threads) {
 }  // namespace
 
 void bin(Workspace &work) {
-  // Waking a thread costs more than sorting a few thousand keys.
-  const int threads = work.gaussian_count < 1 << 14 ? 1 : thread_count();
-  const KeyRange range = gather_keys(work, threads);
+  // Waking threads eleven times costs more than they would save on a few splats.
+  const int threads = work.gaussian_count < 1 << 15 ? 1 : thread_count();
+  const KeyRange range = join_lists(work, threads);
   sort_by_depth(work, range, threads);
   deal_to_tiles(work, threads);
 }

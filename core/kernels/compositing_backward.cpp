@@ -21,13 +21,13 @@ struct Tile {
 };
 
 struct Sums {
-  Vf e{}, e_x{}, e_y{}, e_xx{}, e_xy{}, e_yy{};  // About the block's first pixel.
+  Vf e{}, e_u{}, e_y{}, e_uu{}, e_uy{}, e_yy{};  // Each block's first pixel stands for all.
   Vf red{}, green{}, blue{}, depth{};
 };
 
-// One splat on one vector of pixels, whose block begins at (x, y) from the splat's centre.
+// One splat on one vector of pixels, the first of them at (u, y) from the splat's centre.
 template <bool capped, bool median>
-RECON_INLINE void differentiate(const Splat &s, Vf log2_alpha, Vf x, Vf y, int at, Tile &tile,
+RECON_INLINE void differentiate(const Splat &s, Vf log2_alpha, Vf u, Vf y, int at, Tile &tile,
                                 Sums &sums) {
   const Mask inside = at_least(log2_alpha, broadcast(kLog2AlphaMin));
   const Vf power = exp2_in_range(log2_alpha);
@@ -50,12 +50,12 @@ RECON_INLINE void differentiate(const Splat &s, Vf log2_alpha, Vf x, Vf y, int a
   Vf e = fnma(behind, quotient(shown, 1.f - alpha), value);
   if constexpr (capped) e = keep(greater(broadcast(kAlphaMax), power), e);
 
-  const Vf ex = e * x, ey = e * y;
+  const Vf eu = e * u, ey = e * y;
   sums.e += e;
-  sums.e_x += ex;
+  sums.e_u += eu;
   sums.e_y += ey;
-  sums.e_xx = fma(ex, x, sums.e_xx);
-  sums.e_xy = fma(ex, y, sums.e_xy);
+  sums.e_uu = fma(eu, u, sums.e_uu);
+  sums.e_uy = fma(eu, y, sums.e_uy);
   sums.e_yy = fma(ey, y, sums.e_yy);
   sums.red = fma(w, red, sums.red);
   sums.green = fma(w, green, sums.green);
@@ -67,16 +67,16 @@ RECON_INLINE void differentiate(const Splat &s, Vf log2_alpha, Vf x, Vf y, int a
   }
 }
 
-// From sums about each block's first pixel to moments about the splat's centre.
-RECON_INLINE void store_moments(const Sums &s, const PixelOffsets &at, Moments &out) {
-  // Of a block's vectors the first counts: how far down the others lie is in their y.
-  const Vf x = at.x, y = at.y[0];
+// From sums about the vectors' first pixels to moments about the splat's centre.
+RECON_INLINE void store_moments(const Splat &splat, const Sums &s, const PixelOffsets &at,
+                                Moments &out) {
+  const Vf y = at.y[0], u = fnma(broadcast(splat.lean), y, at.x);
   Vf v[12];
   v[0] = s.e;
-  v[1] = fma(x, s.e, s.e_x);
+  v[1] = fma(u, s.e, s.e_u);
   v[2] = fma(y, s.e, s.e_y);
-  v[3] = fma(x, s.e_x + v[1], s.e_xx);
-  v[4] = fma(y, v[1], fma(x, s.e_y, s.e_xy));
+  v[3] = fma(u, s.e_u + v[1], s.e_uu);
+  v[4] = fma(y, v[1], fma(u, s.e_y, s.e_uy));
   v[5] = fma(y, s.e_y + v[2], s.e_yy);
   v[6] = s.red, v[7] = s.green, v[8] = s.blue, v[9] = s.depth;
   v[10] = v[11] = Vf{};
@@ -88,11 +88,11 @@ RECON_INLINE void differentiate_splat(const Splat &s, uint32_t blocks, int left,
                                       const PixelOffsets &at, const BlockOrigins &origins,
                                       Tile &tile, Moments &out) {
   const float sx = static_cast<float>(s.x - left), sy = static_cast<float>(s.y - top);
-  alignas(64) float x[kBlocks], y[kBlocks];
+  alignas(64) float u[kBlocks], y[kBlocks];
   BlockTerms terms;
   for (int g = 0; g < kBlocks / kLanes; g++) {
     const Vf bx = origins.x[g] - sx, by = origins.y[g] - sy;
-    store(x + g * kLanes, bx);
+    store(u + g * kLanes, fnma(broadcast(s.lean), by, bx));
     store(y + g * kLanes, by);
     block_terms(s, bx, by, g, terms);
   }
@@ -104,12 +104,14 @@ RECON_INLINE void differentiate_splat(const Splat &s, uint32_t blocks, int left,
     for (int v = 0; v < kVectorsPerBlock; v++) {
       const Vf q = log2_alpha(broadcast(terms.base[b]), broadcast(terms.slope_x[b]),
                               broadcast(terms.slope_y[b]), quadratic[v], at.x, at.y[v]);
-      const float row = v == 0 ? y[b] : y[b] + static_cast<float>(v * kRowsPerVector);
-      differentiate<capped, median>(s, q, broadcast(x[b]), broadcast(row),
+      const auto below = static_cast<float>(v * kRowsPerVector);
+      const float first_u = v == 0 ? u[b] : u[b] - s.lean * below;
+      const float first_y = v == 0 ? y[b] : y[b] + below;
+      differentiate<capped, median>(s, q, broadcast(first_u), broadcast(first_y),
                                     b * kVectorsPerBlock + v, tile, sums);
     }
   }
-  store_moments(sums, at, out);
+  store_moments(s, sums, at, out);
 }
 
 template <bool median>

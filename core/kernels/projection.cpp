@@ -196,20 +196,20 @@ void keep_drawable(int64_t chunk, const Candidates &found, Workspace &work, Tile
 }  // namespace
 
 void project(const GaussianArrays<const float> &gaussians, int32_t *radii, Workspace &work) {
-  const int64_t count = gaussians.count, chunks = (count + kChunk - 1) / kChunk;
+  const int64_t count = gaussians.count, chunks = work.chunks();
   const Optics optics(work.view);
   const int threads = thread_count();
   work.splats.reserve(count);
   work.slots.reserve(count);
   work.chunk_keys.reserve(count);
   work.chunk_sizes.reserve(chunks);
-  if (work.thread_tiles.size() < size_t(threads)) work.thread_tiles.resize(threads);
-  std::vector<size_t> ends(threads + 1, 0);
+  if (work.tile_lists.size() < size_t(threads)) work.tile_lists.resize(threads);
+  work.list_sizes.assign(threads, 0);
 
   in_parallel(threads, [&](int thread) {
     const auto found = std::make_unique<Candidates>();
     const Share mine = share_of(chunks, thread, threads);
-    TileList list{work.thread_tiles[thread]};
+    TileList list{work.tile_lists[thread]};
     for (int64_t chunk = mine.begin; chunk < mine.end; chunk++) {
       const Share part{chunk * kChunk, std::min(count, (chunk + 1) * kChunk)};
       std::fill(radii + part.begin, radii + part.end, 0);
@@ -217,24 +217,7 @@ void project(const GaussianArrays<const float> &gaussians, int32_t *radii, Works
       evaluate_colors(work.view.sh_degree, gaussians, *found);
       keep_drawable(chunk, *found, work, list, radii);
     }
-    ends[thread + 1] = list.count;
-  });
-
-  for (int thread = 0; thread < threads; thread++) ends[thread + 1] += ends[thread];
-  if (ends[threads] > UINT32_MAX) throw std::bad_alloc();
-  work.slot_count = static_cast<int64_t>(ends[threads]);
-  work.slot_tiles.reserve(ends[threads]);
-  in_parallel(threads, [&](int thread) {
-    const size_t begin = ends[thread], size = ends[thread + 1] - begin;
-    if (size)
-      std::memcpy(work.slot_tiles.data() + begin, work.thread_tiles[thread].data(),
-                  size * sizeof(uint32_t));
-    const Share mine = share_of(chunks, thread, threads);
-    for (int64_t chunk = mine.begin; chunk < mine.end; chunk++)
-      for (int64_t i = chunk * kChunk; i < chunk * kChunk + work.chunk_sizes[chunk]; i++) {
-        work.slots[i].begin += static_cast<uint32_t>(begin);
-        work.slots[i].end += static_cast<uint32_t>(begin);
-      }
+    work.list_sizes[thread] = list.count;
   });
 }
 

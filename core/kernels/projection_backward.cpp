@@ -16,7 +16,7 @@ struct SharedGradients {
 constexpr int kShared = sizeof(SharedGradients) / sizeof(Vf);
 
 struct MomentLanes {
-  Vf e, e_dx, e_dy, e_dxdx, e_dxdy, e_dydy, color[3], depth, unused[2];
+  Vf e, e_u, e_y, e_uu, e_uy, e_yy, color[3], depth, unused[2];
 };
 static_assert(sizeof(MomentLanes) / sizeof(Vf) == sizeof(Moments) / sizeof(float));
 
@@ -39,38 +39,53 @@ MomentLanes sum_slots(const Workspace &work, int64_t first, int lanes) {
   return out;
 }
 
-// Gradients with respect to the entries of the covariance, each of the two off the diagonal apart,
-// and to the centre on the screen.
+// A symmetric matrix as its effect on sheared vectors, (x - lean y, y): the shape in which long thin
+// ellipses lose no digits.
+struct Sheared {
+  Vf lean, uu, uy, yy;
+
+  void apply(Vf x, Vf y, Vf &out_x, Vf &out_y) const {
+    const Vf u = x - lean * y;
+    out_x = uu * u + uy * y;
+    out_y = uy * u + yy * y - lean * out_x;
+  }
+  // vᵀ M v, a sum that hardly cancels.
+  Vf form(Vf x, Vf y) const {
+    const Vf u = x - lean * y;
+    return uu * u * u + 2.f * uy * u * y + yy * y * y;
+  }
+  Vf trace() const { return uu * (1.f + lean * lean) + yy - 2.f * lean * uy; }
+};
+
+// The inverse of a covariance.
+RECON_INLINE Sheared inverse(Vf xy, Vf yy, Vf determinant) {
+  return {xy / yy, yy / determinant, Vf{}, 1.f / yy};
+}
+
 struct ScreenGradients {
-  Vf xx, xy, yy, x, y, blur, log_opacity;
+  Vf x, y;             // Of the centre,
+  Sheared covariance;  // of the covariance, times 2,
+  Vf blur;             // of what the lens adds to its diagonal.
+  Sheared sharp;       // Where there is a lens, also of the covariance, times 2.
 };
 
 RECON_INLINE ScreenGradients differentiate_screen(const MomentLanes &m, const Projection &p,
                                                   bool has_lens) {
   ScreenGradients g;
-  const Vf inverse = 1.f / p.determinant;
-  const Vf a = p.yy * inverse, b = -p.xy * inverse, c = p.xx * inverse;  // The inverse covariance.
-  g.x = a * m.e_dx + b * m.e_dy;
-  g.y = b * m.e_dx + c * m.e_dy;
-  g.log_opacity = m.e;
+  const Sheared conic = inverse(p.xy, p.yy, p.determinant);
+  g.x = conic.uu * m.e_u;
+  g.y = conic.yy * m.e_y - conic.lean * g.x;
   // ln alpha = ln opacity - dᵀ C d / 2, and dC = -C dS C.
-  const Vf ka = a * m.e_dxdx + b * m.e_dxdy, kb = a * m.e_dxdy + b * m.e_dydy;
-  const Vf kc = b * m.e_dxdx + c * m.e_dxdy, kd = b * m.e_dxdy + c * m.e_dydy;
-  g.xx = 0.5f * (ka * a + kb * b);
-  g.xy = 0.5f * (ka * b + kb * c);
-  g.yy = 0.5f * (kc * b + kd * c);
-  g.blur = Vf{};
+  g.covariance = {conic.lean, conic.uu * conic.uu * m.e_uu, conic.uu * conic.yy * m.e_uy,
+                  conic.yy * conic.yy * m.e_yy};
   if (has_lens) {
     // ln opacity holds (ln det before - ln det after) / 2.
-    const Vf half = 0.5f * m.e;
-    g.xx -= half * a;
-    g.xy -= half * b;
-    g.yy -= half * c;
-    g.blur = g.xx + g.yy;
-    const Vf sharp = half / p.sharp_determinant;
-    g.xx += sharp * p.sharp_yy;
-    g.xy -= sharp * p.xy;
-    g.yy += sharp * p.sharp_xx;
+    g.covariance.uu -= m.e * conic.uu;
+    g.covariance.yy -= m.e * conic.yy;
+    g.blur = 0.5f * g.covariance.trace();
+    g.sharp = inverse(p.xy, p.sharp_yy, p.sharp_determinant);
+    g.sharp.uu *= m.e;
+    g.sharp.yy *= m.e;
   }
   return g;
 }
@@ -98,16 +113,24 @@ RECON_INLINE void differentiate_lanes(const GaussianLanes &g, const Projection &
                                       const Optics &o, const MomentLanes &m,
                                       const ScreenGradients &s, LaneGradients &out,
                                       SharedGradients &shared) {
-  out.opacity_logit = s.log_opacity * (1.f - p.raw_opacity);
+  out.opacity_logit = m.e * (1.f - p.raw_opacity);
 
   // covariance = axes axesᵀ, axes = turned * scale, turned = jacobian * rotation.
   Vf d_turned[2][3], d_jacobian[2][3], d_rotation[3][3];
   for (int k = 0; k < 3; k++) {
-    const Vf u = p.axes[0][k], v = p.axes[1][k];
-    const Vf du = 2.f * (s.xx * u + s.xy * v), dv = 2.f * (s.xy * u + s.yy * v);
-    out.log_scale[k] = du * u + dv * v;
-    d_turned[0][k] = du * p.scale[k];
-    d_turned[1][k] = dv * p.scale[k];
+    const Vf x = p.axes[0][k], y = p.axes[1][k];
+    Vf dx, dy;
+    s.covariance.apply(x, y, dx, dy);
+    out.log_scale[k] = s.covariance.form(x, y);
+    if (view.has_lens) {
+      Vf sharp_dx, sharp_dy;
+      s.sharp.apply(x, y, sharp_dx, sharp_dy);
+      dx += sharp_dx;
+      dy += sharp_dy;
+      out.log_scale[k] += s.sharp.form(x, y);
+    }
+    d_turned[0][k] = dx * p.scale[k];
+    d_turned[1][k] = dy * p.scale[k];
   }
   for (int row = 0; row < 2; row++)
     for (int k = 0; k < 3; k++)
@@ -274,7 +297,7 @@ ViewGradients sum_chunks(const Workspace &work, int64_t chunks) {
 void differentiate_projection(const GaussianArrays<const float> &gaussians,
                               const GaussianArrays<float> &gradients, float *offsets,
                               ViewGradients &view_gradients, Workspace &work) {
-  const int64_t chunks = (gaussians.count + kChunk - 1) / kChunk;
+  const int64_t chunks = work.chunks();
   const Optics optics(work.view);
   work.chunk_sums.reserve(chunks * kShared);
   const int degree = work.view.sh_degree;

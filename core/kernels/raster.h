@@ -74,38 +74,46 @@ struct DepthKey {
 };
 
 // What one tile adds to the gradient of one splat: sums over its pixels, of e = dL/d(ln alpha) and
-// of the weight w.
+// of the weight w. u is dx - lean dy, so that nothing cancels here either.
 struct Moments {
-  float e, e_dx, e_dy, e_dxdx, e_dxdy, e_dydy;
+  float e, e_u, e_y, e_uu, e_uy, e_yy;
   float red, green, blue, depth;
   float unused[2];
 };
 
-// Everything between the inputs and the images of one render. Splats and their slots are grouped by
-// chunk: chunk c owns splats [c * kChunk, c * kChunk + chunk_sizes[c]).
+// Everything between the inputs and the images of one render.
 struct Workspace {
   View view;
-  int64_t gaussian_count = 0, splat_count = 0;
+  int64_t gaussian_count = 0;
+  int64_t chunks() const { return (gaussian_count + kChunk - 1) / kChunk; }
+
+  // From project: chunk c owns splats [c * kChunk, c * kChunk + chunk_sizes[c]).
   Buffer<Splat> splats;
-  Buffer<SlotRange> slots;
+  Buffer<SlotRange> slots;  // Counted within their list, until the lists are joined.
   Buffer<DepthKey> chunk_keys;
   Buffer<int32_t> chunk_sizes;
-  std::vector<Buffer<uint32_t>> thread_tiles;  // As found, by each thread.
-  int64_t slot_count = 0;
-  Buffer<uint32_t> slot_tiles;                 // Together.
+  // The tiles of the splats, slot after slot. Each list covers an equal share of the chunks.
+  std::vector<Buffer<uint32_t>> tile_lists;
+  std::vector<size_t> list_sizes;
 
+  // From bin.
+  int64_t splat_count = 0, slot_count = 0;
+  Buffer<uint32_t> slot_tiles;  // The lists, joined.
   Buffer<DepthKey> depth_keys, depth_keys_spare;
   Buffer<uint32_t> histograms;
   Buffer<uint32_t> tile_begins;  // One more than tiles.
   Buffer<TileEntry> entries;
 
-  // Which blocks of the tile an entry was drawn on; written up to where the tile was full.
+  // From composite: the blocks of its tile that an entry was drawn on, up to where the tile was
+  // full.
   Buffer<uint32_t> drawn_blocks;
   Buffer<uint32_t> tile_ends;
 
-  Buffer<Moments> moments;       // By slot,
-  Buffer<uint8_t> has_moments;   // where this says so.
-  Buffer<float> chunk_sums;
+  // From differentiate_images: by slot, where `has_moments` says so.
+  Buffer<Moments> moments;
+  Buffer<uint8_t> has_moments;
+
+  Buffer<float> chunk_sums;  // Of differentiate_projection.
 };
 
 template <class Float>
