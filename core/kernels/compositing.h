@@ -1,7 +1,6 @@
 // How splats meet pixels; what the forward and the backward kernel must do alike.
 //
-// A tile is cut into blocks of 4 x 4 pixels (4 x 2 for 8 lanes), and a block into vectors of one
-// pixel per lane. On a block whose first pixel is at (x, y) from the splat's centre,
+// A tile is cut into blocks of 4 x 4 pixels, and a block into vectors of one pixel per lane. On a block whose first pixel is at (x, y) from the splat's centre,
 //
 //   log2 alpha(i, j) = base + slope_x i + slope_y j - (sharp_x (i - lean j)² + sharp_y j²)
 //
@@ -13,7 +12,7 @@
 
 namespace recon::ISA {
 
-constexpr int kBlockWidth = 4, kBlockHeight = kLanes == 8 ? 2 : 4;
+constexpr int kBlockWidth = 4, kBlockHeight = 4;
 constexpr int kBlocksAcross = kTile / kBlockWidth;
 constexpr int kBlocks = kBlocksAcross * (kTile / kBlockHeight);
 constexpr int kVectorsPerBlock = kBlockWidth * kBlockHeight / kLanes;
