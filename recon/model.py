@@ -17,9 +17,9 @@ from recon.optimizer import Adam
 class LearningRates:
     """Adam's rate for each tensor. The means' rate is in units of the scene's scale."""
 
-    means: float = 6e-4
+    means: float = 1e-3
     """At the start; decays exponentially."""
-    means_final: float = 6e-6
+    means_final: float = 1e-5
     """At the end."""
     log_scales: float = 5e-3
     quaternions: float = 1e-3
