@@ -1,6 +1,7 @@
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 
 #include "bind.h"
 #include "kernels/raster.h"
+#include "recycled.h"
 
 namespace nb = nanobind;
 
@@ -124,6 +126,7 @@ void recon::bind_raster(nb::module_ &m) {
   nb::set_leak_warnings(false);
   nb::class_<Workspace>(m, "RasterWorkspace", "What one render leaves for its gradients.")
       .def(nb::init<>());
+  m.def("recycled", &recycled, nb::arg("shape"), "Make a tensor with memory of earlier ones.");
   m.def("raster_forward", &forward, nb::arg("workspace"), nb::arg("gaussians").noconvert(),
         nb::arg("world_to_camera").noconvert(), nb::arg("intrinsics"), nb::arg("size"),
         nb::arg("sh_degree"), nb::arg("background"), nb::arg("lens").none(),

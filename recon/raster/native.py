@@ -79,9 +79,8 @@ class _Draw(torch.autograd.Function):
         wanted = list(ctx.needs_input_grad[6:])
         wanted[5] &= view.sh_degree > 0
         pairs = zip(parameters, wanted, strict=True)
-        gradients = [torch.empty_like(values) if want else None for values, want in pairs]
-        means = parameters[0]
-        offsets = means.new_empty(len(means), 2) if ctx.needs_input_grad[2] else None
+        gradients = [_core.recycled(values.shape) if want else None for values, want in pairs]
+        offsets = _core.recycled((len(parameters[0]), 2)) if ctx.needs_input_grad[2] else None
         pose_gradient, (d_strength, d_focus) = _core.raster_backward(
             lease.workspace,
             parameters,
