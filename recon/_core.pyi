@@ -24,7 +24,6 @@ def photometric(
     ssim_weight: float,
     gradient: Tensor | None,
 ) -> tuple[float, float]: ...
-
 def recycled(shape: Sequence[int]) -> Tensor: ...
 
 class RasterWorkspace:

@@ -1,5 +1,5 @@
 // Splats to images, tile by tile. Splats are taken in batches: first each is tried on all blocks of
-// the tile, then each vector of pixels walks through those that reach it, with its sums in registers.
+// the tile, then each vector of pixels walks through those that reach it, its sums in registers.
 #include "compositing.h"
 
 #include <algorithm>
@@ -144,8 +144,7 @@ uint32_t draw_tile(Tile &tile, uint32_t begin, uint32_t end, int left, int top,
 }
 
 void start(Tile &tile, int width, int height) {
-  const Plane zero = {};
-  tile.weight = tile.red = tile.green = tile.blue = tile.depth = tile.median = zero;
+  tile.weight = tile.red = tile.green = tile.blue = tile.depth = tile.median = Plane();
   for (int y = 0; y < kTile; y++) {
     float row[kTile];
     for (int x = 0; x < kTile; x++) row[x] = x < width && y < height ? 1.f : 0.f;
@@ -164,7 +163,8 @@ void write_tile(const Tile &tile, int left, int top, int width, int height, cons
     tile.green.get_row(y, channel[1]);
     tile.blue.get_row(y, channel[2]);
     for (int x = 0; x < kTile; x++) {
-      for (int c = 0; c < 3; c++) color[3 * x + c] = channel[c][x] + (1 - weight[x]) * background[c];
+      for (int c = 0; c < 3; c++)
+        color[3 * x + c] = channel[c][x] + (1 - weight[x]) * background[c];
       depth[x] = weight[x] > 0 ? depth[x] / weight[x] : 0.f;
     }
     const int64_t pixel = int64_t(top + y) * view.width + left;

@@ -1,6 +1,7 @@
 // How splats meet pixels; what the forward and the backward kernel must do alike.
 //
-// A tile is cut into blocks of 4 x 4 pixels, and a block into vectors of one pixel per lane. On a block whose first pixel is at (x, y) from the splat's centre,
+// A tile is cut into blocks of 4 x 4 pixels, and a block into vectors of one pixel per lane. On a
+// block whose first pixel is at (x, y) from the splat's centre,
 //
 //   log2 alpha(i, j) = base + slope_x i + slope_y j - (sharp_x (i - lean j)² + sharp_y j²)
 //
@@ -23,23 +24,24 @@ constexpr float kLog2AlphaMin = -7.99435344f;  // log2(1 / 255)
 
 // One number for each pixel of a tile: block after block, vector after vector.
 struct alignas(64) Plane {
-  float values[kTile * kTile];
+  float values[kTile * kTile] = {};
 
   Vf get(int vector) const { return load(values + vector * kLanes); }
   void set(int vector, Vf v) { store(values + vector * kLanes, v); }
-  // Four pixels of row y, from x = 4 * column on.
-  float *quad(int column, int y) {
-    const int block = y / kBlockHeight * kBlocksAcross + column;
-    return values + (block * kBlockHeight + y % kBlockHeight) * kBlockWidth;
-  }
-  const float *quad(int column, int y) const { return const_cast<Plane *>(this)->quad(column, y); }
   void set_row(int y, const float *row) {
     for (int c = 0; c < kBlocksAcross; c++)
-      std::memcpy(quad(c, y), row + c * kBlockWidth, kBlockWidth * sizeof(float));
+      std::memcpy(values + place(c, y), row + c * kBlockWidth, kBlockWidth * sizeof(float));
   }
   void get_row(int y, float *row) const {
     for (int c = 0; c < kBlocksAcross; c++)
-      std::memcpy(row + c * kBlockWidth, quad(c, y), kBlockWidth * sizeof(float));
+      std::memcpy(row + c * kBlockWidth, values + place(c, y), kBlockWidth * sizeof(float));
+  }
+
+ private:
+  // Where the pixels of row y stand that are in one column of blocks.
+  static int place(int column, int y) {
+    const int block = y / kBlockHeight * kBlocksAcross + column;
+    return (block * kBlockHeight + y % kBlockHeight) * kBlockWidth;
   }
 };
 
@@ -68,7 +70,8 @@ struct BlockOrigins {
   }
 };
 
-// Asks for a tile's pixels ahead of their use: its rows lie too far apart for the processor to guess.
+// Asks for a tile's pixels ahead of their use: its rows lie too far apart for the processor to
+// guess. Inlined, because GCC drops calls of functions that do nothing else.
 template <class Float>
 RECON_INLINE void prefetch_tile(const Images<Float> &images, int left, int top, const View &view) {
   if (left >= view.width || top >= view.height) return;

@@ -1,6 +1,7 @@
-// The images' gradients to the splats' moments. Each tile draws its splats once more, front to back,
-// which repeats every transmittance exactly; what lies behind a splat is the pixel's total less what
-// has been drawn. The moments of a splat on a tile have their own slot: nothing is added atomically.
+// The images' gradients to the splats' moments. Each tile draws its splats once more, front to
+// back, which repeats every transmittance exactly; what lies behind a splat is the pixel's total
+// less what has been drawn. A splat's moments on a tile have their own slot: nothing is added
+// atomically.
 #include <algorithm>
 
 #include "compositing.h"
@@ -62,7 +63,8 @@ RECON_INLINE void differentiate(const Splat &s, Vf log2_alpha, Vf u, Vf y, int a
   sums.blue = fma(w, blue, sums.blue);
   sums.depth = fma(w, depth, sums.depth);
   if constexpr (median) {
-    const Mask crossing = open & greater(before, broadcast(0.5f)) & at_least(broadcast(0.5f), after);
+    const Mask crossing =
+        open & greater(before, broadcast(0.5f)) & at_least(broadcast(0.5f), after);
     sums.depth += keep(crossing, tile.median.get(at));
   }
 }

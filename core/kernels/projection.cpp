@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "harmonics.h"
+#include "colors.h"
 #include "threads.h"
 #include "tiles.h"
 
@@ -22,6 +22,10 @@ struct Candidates {
     return {load(outline.x + i),           load(outline.y + i),     load(outline.half_width + i),
             load(outline.half_height + i), load(outline.waist + i), load(outline.lean + i),
             load(outline.tip + i)};
+  }
+  Outline<float> outline_of(int i) const {
+    return {outline.x[i],     outline.y[i],    outline.half_width[i], outline.half_height[i],
+            outline.waist[i], outline.lean[i], outline.tip[i]};
   }
 };
 
@@ -94,36 +98,23 @@ void find_visible(const GaussianArrays<const float> &gaussians, Share part, cons
 }
 
 template <int degree>
-void evaluate_colors(const GaussianArrays<const float> &gaussians, Candidates &found) {
-  for (int i = found.count; i < found.count + kLanes; i++)
-    found.gaussian[i] = found.count ? found.gaussian[found.count - 1] : 0;
+void shade_all(const GaussianArrays<const float> &gaussians, Candidates &found) {
+  if (found.count == 0) return;
+  std::fill_n(found.gaussian + found.count, kLanes, found.gaussian[found.count - 1]);
   for (int begin = 0; begin < found.count; begin += kLanes) {
-    const int32_t *rows = found.gaussian + begin;
-    Vf color[3];
-    load_rows<3>(gaussians.sh_base, 3, rows, color);
-    for (Vf &c : color) c = c * kBand0 + 0.5f;
-    if constexpr (degree > 0) {
-      Vf d[3], basis[rest_coefficients(degree)], rest[3 * rest_coefficients(degree)];
-      for (int k = 0; k < 3; k++) d[k] = load(found.offset[k] + begin);
-      const Vf inverse = 1.f / square_root(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
-      for (Vf &x : d) x *= inverse;
-      harmonics<degree>(d, basis);
-      load_rows<3 * rest_coefficients(degree)>(gaussians.sh_rest, 3 * kRestCoefficients, rows, rest);
-      for (int k = 0; k < rest_coefficients(degree); k++)
-        for (int c = 0; c < 3; c++) color[c] = fma(basis[k], rest[3 * k + c], color[c]);
-    }
-    // What is not finite stays so, to be dropped; `maximum` would hide it.
-    for (int c = 0; c < 3; c++)
-      store(found.color[c] + begin, select(greater(Vf{}, color[c]), Vf{}, color[c]));
+    Vf offset[3], color[3];
+    for (int k = 0; k < 3; k++) offset[k] = load(found.offset[k] + begin);
+    shade<degree>(gaussians, found.gaussian + begin, offset, color);
+    for (int c = 0; c < 3; c++) store(found.color[c] + begin, color[c]);
   }
 }
 
-void evaluate_colors(int degree, const GaussianArrays<const float> &gaussians, Candidates &found) {
+void shade_all(int degree, const GaussianArrays<const float> &gaussians, Candidates &found) {
   switch (degree) {
-    case 0: return evaluate_colors<0>(gaussians, found);
-    case 1: return evaluate_colors<1>(gaussians, found);
-    case 2: return evaluate_colors<2>(gaussians, found);
-    default: return evaluate_colors<3>(gaussians, found);
+    case 0: return shade_all<0>(gaussians, found);
+    case 1: return shade_all<1>(gaussians, found);
+    case 2: return shade_all<2>(gaussians, found);
+    default: return shade_all<3>(gaussians, found);
   }
 }
 
@@ -138,6 +129,26 @@ struct TileList {
   }
 };
 
+// Appends the tiles of candidate i, which is in `lane` of `tiles`; returns how many there are.
+size_t append_tiles(const Candidates &found, int i, const TilesOfLanes &tiles, int lane,
+                    int tiles_x, TileList &list) {
+  if (tiles.large >> lane & 1) {
+    const int first = tiles.first_row[lane], last = tiles.last_row[lane];
+    const auto rows = static_cast<size_t>(std::max(last - first + 1, 0));
+    uint32_t *const begin = list.with_room_for(rows * static_cast<size_t>(tiles_x));
+    const uint32_t *end = list_tiles(found.outline_of(i), first, last, tiles_x, begin);
+    return static_cast<size_t>(end - begin);
+  }
+  // Two are written of each row, and counted as they are: no branch to guess wrong.
+  uint32_t *const begin = list.with_room_for(4), *end = begin;
+  for (int row = 0; row < 2; row++) {
+    end[0] = static_cast<uint32_t>(tiles.begin[row][lane]);
+    end[1] = static_cast<uint32_t>(tiles.begin[row][lane] + 1);
+    end += tiles.count[row][lane];
+  }
+  return static_cast<size_t>(end - begin);
+}
+
 // Keeps the candidates that have a colour and touch a tile.
 void keep_drawable(int64_t chunk, const Candidates &found, Workspace &work, TileList &list,
                    int32_t *radii) {
@@ -145,48 +156,29 @@ void keep_drawable(int64_t chunk, const Candidates &found, Workspace &work, Tile
   const int tiles_x = work.view.tiles_x(), tiles_y = work.view.tiles_y();
   int kept = 0;
   for (int begin = 0; begin < found.count; begin += kLanes) {
-    const Outline<Vf> outline = found.outlines(begin);
+    const Outline<Vf> outlines = found.outlines(begin);
     TilesOfLanes tiles;
-    find_tiles(outline, tiles_x, tiles_y, tiles);
-    // One less than 2^30 at most, and rounded up.
-    const Vf radius = minimum(maximum(outline.half_width, outline.half_height), broadcast(1e9f));
-    const Vi down = __builtin_convertvector(radius, Vi);
-    const Vi rounded_up = down - (__builtin_convertvector(down, Vf) < radius);
+    find_tiles(outlines, tiles_x, tiles_y, tiles);
+    const Vi radius = rounded_up(minimum(maximum(outlines.half_width, outlines.half_height),
+                                         broadcast(1e9f)));  // An int holds no more.
     uint32_t colored = bits(finite(load(found.color[0] + begin)) &
                             finite(load(found.color[1] + begin)) &
                             finite(load(found.color[2] + begin)));
     if (found.count - begin < kLanes) colored &= (1u << (found.count - begin)) - 1;
     for (; colored; colored &= colored - 1) {
       const int lane = __builtin_ctz(colored), i = begin + lane;
-      radii[found.gaussian[i]] = rounded_up[lane];
-      uint32_t *out, *end;
-      if (tiles.large >> lane & 1) {
-        const int rows = tiles.last_row[lane] - tiles.first_row[lane] + 1;
-        end = out = list.with_room_for(size_t(std::max(rows, 0)) * size_t(tiles_x));
-        const auto &o = found.outline;
-        end = list_tiles({o.x[i], o.y[i], o.half_width[i], o.half_height[i], o.waist[i], o.lean[i],
-                          o.tip[i]},
-                         tiles.first_row[lane], tiles.last_row[lane], tiles_x, out);
-      } else {
-        // Two tiles are written of each row and counted as there are: no branch to guess.
-        end = out = list.with_room_for(4);
-        for (int row = 0; row < 2; row++) {
-          end[0] = static_cast<uint32_t>(tiles.begin[row][lane]);
-          end[1] = static_cast<uint32_t>(tiles.begin[row][lane] + 1);
-          end += tiles.count[row][lane];
-        }
-      }
-      if (out == end) continue;
+      radii[found.gaussian[i]] = radius[lane];
+      const size_t end = list.count + append_tiles(found, i, tiles, lane, tiles_x, list);
+      if (end == list.count) continue;
       Splat &splat = work.splats[base + kept];
       if (kept != i) splat = work.splats[base + i];
       splat.red = found.color[0][i], splat.green = found.color[1][i];
       splat.blue = found.color[2][i];
-      const size_t next = list.count + static_cast<size_t>(end - out);
-      work.slots[base + kept] = {static_cast<uint32_t>(list.count), static_cast<uint32_t>(next)};
+      work.slots[base + kept] = {static_cast<uint32_t>(list.count), static_cast<uint32_t>(end)};
       DepthKey &key = work.chunk_keys[base + kept];
       key.splat = static_cast<uint32_t>(base + kept);
       std::memcpy(&key.key, &splat.depth, sizeof key.key);
-      list.count = next;
+      list.count = end;
       kept++;
     }
   }
@@ -214,7 +206,7 @@ void project(const GaussianArrays<const float> &gaussians, int32_t *radii, Works
       const Share part{chunk * kChunk, std::min(count, (chunk + 1) * kChunk)};
       std::fill(radii + part.begin, radii + part.end, 0);
       find_visible(gaussians, part, work.view, optics, *found, &work.splats[part.begin]);
-      evaluate_colors(work.view.sh_degree, gaussians, *found);
+      shade_all(work.view.sh_degree, gaussians, *found);
       keep_drawable(chunk, *found, work, list, radii);
     }
     work.list_sizes[thread] = list.count;

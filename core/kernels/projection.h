@@ -2,6 +2,7 @@
 // et al. 2002). The forward and the backward kernel share it, and so agree.
 #pragma once
 #include "raster.h"
+#include "rows.h"
 #include "simd.h"
 #include "simd_math.h"
 

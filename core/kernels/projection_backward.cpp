@@ -2,7 +2,7 @@
 // reverse, one Gaussian per lane.
 #include <algorithm>
 
-#include "harmonics.h"
+#include "colors.h"
 #include "projection.h"
 #include "threads.h"
 
@@ -39,8 +39,8 @@ MomentLanes sum_slots(const Workspace &work, int64_t first, int lanes) {
   return out;
 }
 
-// A symmetric matrix as its effect on sheared vectors, (x - lean y, y): the shape in which long thin
-// ellipses lose no digits.
+// A symmetric matrix as its effect on sheared vectors, (x - lean y, y): the shape in which long
+// thin ellipses lose no digits.
 struct Sheared {
   Vf lean, uu, uy, yy;
 
@@ -172,47 +172,11 @@ RECON_INLINE void differentiate_lanes(const GaussianLanes &g, const Projection &
     d_camera[2] += d_u * p.inverse_z * p.inverse_z;
   }
   for (int k = 0; k < 3; k++) {
-    out.mean[k] = o.pose[0][k] * d_camera[0] + o.pose[1][k] * d_camera[1] + o.pose[2][k] * d_camera[2];
+    out.mean[k] = o.pose[0][k] * d_camera[0] + o.pose[1][k] * d_camera[1] +
+                  o.pose[2][k] * d_camera[2];
     for (int row = 0; row < 3; row++) shared.pose[row][k] += d_camera[row] * g.mean[k];
   }
   for (int row = 0; row < 3; row++) shared.pose[row][3] += d_camera[row];
-}
-
-// The colours' share: gradients of the harmonics' coefficients, and through the direction of the
-// centre and of the camera's position.
-template <int degree>
-void differentiate_colors(const GaussianArrays<const float> &gaussians,
-                          const GaussianArrays<float> &gradients, const Optics &o,
-                          const int32_t *rows, int lanes, const GaussianLanes &g,
-                          const Vf (&d_color)[3], LaneGradients &out, SharedGradients &shared) {
-  constexpr int count = rest_coefficients(degree);
-  Vf base[3];
-  for (int c = 0; c < 3; c++) base[c] = kBand0 * d_color[c];
-  if (gradients.sh_base) store_rows<3>(gradients.sh_base, 3, rows, lanes, base);
-  if constexpr (degree > 0) {
-    Vf d[3], basis[count], coefficients[3 * count], weights[count];
-    for (int k = 0; k < 3; k++) d[k] = g.mean[k] - o.position[k];
-    const Vf inverse = 1.f / square_root(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
-    for (Vf &x : d) x *= inverse;
-    load_rows<3 * count>(gaussians.sh_rest, 3 * kRestCoefficients, rows, coefficients);
-    for (int k = 0; k < count; k++)
-      weights[k] = coefficients[3 * k] * d_color[0] + coefficients[3 * k + 1] * d_color[1] +
-                   coefficients[3 * k + 2] * d_color[2];
-    Vf d_direction[3];
-    differentiate_harmonics<degree>(d, weights, d_direction);
-    const Vf along = d_direction[0] * d[0] + d_direction[1] * d[1] + d_direction[2] * d[2];
-    for (int k = 0; k < 3; k++) {
-      const Vf d_offset = (d_direction[k] - along * d[k]) * inverse;
-      out.mean[k] += d_offset;
-      shared.position[k] -= d_offset;
-    }
-    if (gradients.sh_rest) {
-      harmonics<degree>(d, basis);
-      for (int k = 0; k < count; k++)
-        for (int c = 0; c < 3; c++) coefficients[3 * k + c] = basis[k] * d_color[c];
-      store_rows<3 * count>(gradients.sh_rest, 3 * kRestCoefficients, rows, lanes, coefficients);
-    }
-  }
 }
 
 void clear_rows(const GaussianArrays<float> &g, float *offsets, int64_t begin, int64_t end) {
@@ -253,10 +217,16 @@ void differentiate_chunk(int64_t chunk, const GaussianArrays<const float> &gauss
     const ScreenGradients s = differentiate_screen(m, p, work.view.has_lens);
     LaneGradients out;
     differentiate_lanes(g, p, work.view, o, m, s, out, shared);
-    Vf d_color[3];
-    for (int c = 0; c < 3; c++)
-      d_color[c] = keep(greater(load(colors[c]), Vf{}), m.color[c]);
-    differentiate_colors<degree>(gaussians, gradients, o, rows, lanes, g, d_color, out, shared);
+    Vf offset[3], d_offset[3], d_color[3];
+    for (int k = 0; k < 3; k++) {
+      offset[k] = g.mean[k] - o.position[k];
+      d_color[k] = keep(greater(load(colors[k]), Vf{}), m.color[k]);
+    }
+    differentiate_shade<degree>(gaussians, gradients, rows, lanes, offset, d_color, d_offset);
+    for (int k = 0; k < 3; k++) {
+      out.mean[k] += d_offset[k];
+      shared.position[k] -= d_offset[k];
+    }
     if (gradients.means) store_rows<3>(gradients.means, 3, rows, lanes, out.mean);
     if (gradients.quaternions) store_rows<4>(gradients.quaternions, 4, rows, lanes, out.quaternion);
     if (gradients.log_scales) store_rows<3>(gradients.log_scales, 3, rows, lanes, out.log_scale);

@@ -47,8 +47,8 @@ struct GaussianArrays {
   Float *means, *quaternions, *log_scales, *opacity_logits, *sh_base, *sh_rest;
 };
 
-// A Gaussian on the screen. Its exponent is written as two squares, which do not cancel as the three
-// terms of the usual quadratic form do on long thin ellipses:
+// A Gaussian on the screen. Its exponent is written as two squares, which do not cancel as the
+// three terms of the usual quadratic form do on long thin ellipses:
 //
 //   log2 alpha(dx, dy) = log2_opacity - sharp_x (dx - lean dy)² - sharp_y dy²
 //

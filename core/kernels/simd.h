@@ -14,6 +14,9 @@
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #define RECON_X86 1
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define RECON_NEON 1
 #endif
 
 #define RECON_INLINE static inline __attribute__((always_inline))
@@ -44,11 +47,26 @@ RECON_INLINE Vf as_float(Vi x) { return (Vf)x; }
 // a * b + c and c - a * b. Written out wherever a result must be the same in two kernels, because
 // the compiler may fuse one expression and not the other.
 #if defined(__AVX512F__)
-RECON_INLINE Vf fma(Vf a, Vf b, Vf c) { return (Vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
-RECON_INLINE Vf fnma(Vf a, Vf b, Vf c) { return (Vf)_mm512_fnmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+RECON_INLINE Vf fma(Vf a, Vf b, Vf c) {
+  return (Vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+RECON_INLINE Vf fnma(Vf a, Vf b, Vf c) {
+  return (Vf)_mm512_fnmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
 #elif defined(__AVX2__)
-RECON_INLINE Vf fma(Vf a, Vf b, Vf c) { return (Vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
-RECON_INLINE Vf fnma(Vf a, Vf b, Vf c) { return (Vf)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+RECON_INLINE Vf fma(Vf a, Vf b, Vf c) {
+  return (Vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+RECON_INLINE Vf fnma(Vf a, Vf b, Vf c) {
+  return (Vf)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+#elif defined(RECON_NEON)
+RECON_INLINE Vf fma(Vf a, Vf b, Vf c) {
+  return (Vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+RECON_INLINE Vf fnma(Vf a, Vf b, Vf c) {
+  return (Vf)vfmsq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
 #else
 RECON_INLINE Vf fma(Vf a, Vf b, Vf c) { return a * b + c; }
 RECON_INLINE Vf fnma(Vf a, Vf b, Vf c) { return c - a * b; }
@@ -58,9 +76,15 @@ RECON_INLINE Vf fnma(Vf a, Vf b, Vf c) { return c - a * b; }
 // argument there. `keep` is zero where the mask is not set.
 #if defined(__AVX512F__)
 typedef __mmask16 Mask;
-RECON_INLINE Mask greater(Vf a, Vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ); }
-RECON_INLINE Mask at_least(Vf a, Vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ); }
-RECON_INLINE Vf select(Mask m, Vf a, Vf b) { return (Vf)_mm512_mask_blend_ps(m, (__m512)b, (__m512)a); }
+RECON_INLINE Mask greater(Vf a, Vf b) {
+  return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ);
+}
+RECON_INLINE Mask at_least(Vf a, Vf b) {
+  return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ);
+}
+RECON_INLINE Vf select(Mask m, Vf a, Vf b) {
+  return (Vf)_mm512_mask_blend_ps(m, (__m512)b, (__m512)a);
+}
 RECON_INLINE Vf keep(Mask m, Vf a) { return (Vf)_mm512_maskz_mov_ps(m, (__m512)a); }
 RECON_INLINE Vf minimum(Vf a, Vf b) { return (Vf)_mm512_min_ps((__m512)a, (__m512)b); }
 RECON_INLINE Vf maximum(Vf a, Vf b) { return (Vf)_mm512_max_ps((__m512)a, (__m512)b); }
@@ -90,19 +114,21 @@ RECON_INLINE Mask mask_of_bits(uint32_t bits) {
 RECON_INLINE Vi keep(Mask m, int32_t a) { return m & a; }
 RECON_INLINE Vf quotient(Vf a, Vf b) { return a / b; }
 #if defined(__AVX2__)
-RECON_INLINE Vf select(Mask m, Vf a, Vf b) { return (Vf)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)m); }
+RECON_INLINE Vf select(Mask m, Vf a, Vf b) {
+  return (Vf)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)m);
+}
 RECON_INLINE Vf minimum(Vf a, Vf b) { return (Vf)_mm256_min_ps((__m256)a, (__m256)b); }
 RECON_INLINE Vf maximum(Vf a, Vf b) { return (Vf)_mm256_max_ps((__m256)a, (__m256)b); }
 RECON_INLINE Vf square_root(Vf a) { return (Vf)_mm256_sqrt_ps((__m256)a); }
 RECON_INLINE uint32_t bits(Mask m) { return static_cast<uint32_t>(_mm256_movemask_ps((__m256)m)); }
-#elif defined(RECON_X86)
+#else
 RECON_INLINE Vf select(Mask m, Vf a, Vf b) { return as_float((m & as_int(a)) | (~m & as_int(b))); }
+#if defined(RECON_X86)
 RECON_INLINE Vf minimum(Vf a, Vf b) { return (Vf)_mm_min_ps((__m128)a, (__m128)b); }
 RECON_INLINE Vf maximum(Vf a, Vf b) { return (Vf)_mm_max_ps((__m128)a, (__m128)b); }
 RECON_INLINE Vf square_root(Vf a) { return (Vf)_mm_sqrt_ps((__m128)a); }
 RECON_INLINE uint32_t bits(Mask m) { return static_cast<uint32_t>(_mm_movemask_ps((__m128)m)); }
 #else
-RECON_INLINE Vf select(Mask m, Vf a, Vf b) { return as_float((m & as_int(a)) | (~m & as_int(b))); }
 RECON_INLINE Vf minimum(Vf a, Vf b) { return select(a < b, a, b); }
 RECON_INLINE Vf maximum(Vf a, Vf b) { return select(a > b, a, b); }
 RECON_INLINE Vf square_root(Vf a) {
@@ -115,12 +141,17 @@ RECON_INLINE uint32_t bits(Mask m) {
 }
 #endif
 #endif
+#endif
 
 RECON_INLINE bool any(Mask m) { return bits(m) != 0; }
 RECON_INLINE Vf clamp(Vf x, float low, float high) {
   return minimum(maximum(x, broadcast(low)), broadcast(high));
 }
 RECON_INLINE Vf absolute(Vf x) { return as_float(as_int(x) & 0x7fffffff); }
+RECON_INLINE Vi rounded_up(Vf x) {
+  const Vi towards_zero = __builtin_convertvector(x, Vi);
+  return towards_zero - (__builtin_convertvector(towards_zero, Vf) < x);  // True is -1.
+}
 RECON_INLINE Mask finite(Vf x) { return greater(broadcast(INFINITY), absolute(x)); }
 
 // 0, 1, 2, ...
@@ -183,62 +214,6 @@ RECON_INLINE void sum_lanes_of_12(const Vf *v, float *sums) {
 #else
   for (int k = 0; k < 12; k++) sums[k] = (v[k][0] + v[k][1]) + (v[k][2] + v[k][3]);
 #endif
-}
-
-typedef float Quad __attribute__((vector_size(16)));
-
-// Turns four rows of four into four columns.
-RECON_INLINE void transpose(Quad (&q)[4]) {
-#ifdef __clang__
-#define RECON_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define RECON_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Quad32{__VA_ARGS__})
-  typedef int32_t Quad32 __attribute__((vector_size(16)));
-#endif
-  const Quad a = RECON_SHUFFLE(q[0], q[1], 0, 4, 1, 5), b = RECON_SHUFFLE(q[2], q[3], 0, 4, 1, 5);
-  const Quad c = RECON_SHUFFLE(q[0], q[1], 2, 6, 3, 7), d = RECON_SHUFFLE(q[2], q[3], 2, 6, 3, 7);
-  q[0] = RECON_SHUFFLE(a, b, 0, 1, 4, 5);
-  q[1] = RECON_SHUFFLE(a, b, 2, 3, 6, 7);
-  q[2] = RECON_SHUFFLE(c, d, 0, 1, 4, 5);
-  q[3] = RECON_SHUFFLE(c, d, 2, 3, 6, 7);
-#undef RECON_SHUFFLE
-}
-
-// Loads `count` consecutive floats for each lane: out[k][lane] = base[rows[lane] * stride + k].
-template <int count>
-RECON_INLINE void load_rows(const float *base, int64_t stride, const int32_t *rows, Vf *out) {
-  constexpr int quads = count / 4 * 4;
-  alignas(64) float columns[count][kLanes];
-  for (int lane = 0; lane < kLanes; lane += 4)
-    for (int k = 0; k < quads; k += 4) {
-      Quad q[4];
-      for (int i = 0; i < 4; i++) std::memcpy(&q[i], base + rows[lane + i] * stride + k, sizeof(Quad));
-      transpose(q);
-      for (int i = 0; i < 4; i++) std::memcpy(&columns[k + i][lane], &q[i], sizeof(Quad));
-    }
-  for (int lane = 0; lane < kLanes; lane++)
-    for (int k = quads; k < count; k++) columns[k][lane] = base[rows[lane] * stride + k];
-  for (int k = 0; k < count; k++) out[k] = load(columns[k]);
-}
-
-// The way back, for the first `lanes` lanes.
-template <int count>
-RECON_INLINE void store_rows(float *base, int64_t stride, const int32_t *rows, int lanes,
-                             const Vf *in) {
-  constexpr int quads = count / 4 * 4;
-  alignas(64) float columns[count][kLanes];
-  for (int k = 0; k < count; k++) store(columns[k], in[k]);
-  const int whole = lanes / 4 * 4;
-  for (int lane = 0; lane < whole; lane += 4)
-    for (int k = 0; k < quads; k += 4) {
-      Quad q[4];
-      for (int i = 0; i < 4; i++) std::memcpy(&q[i], &columns[k + i][lane], sizeof(Quad));
-      transpose(q);
-      for (int i = 0; i < 4; i++) std::memcpy(base + rows[lane + i] * stride + k, &q[i], sizeof(Quad));
-    }
-  for (int lane = 0; lane < lanes; lane++)
-    for (int k = lane < whole ? quads : 0; k < count; k++)
-      base[rows[lane] * stride + k] = columns[k][lane];
 }
 
 }  // namespace recon::ISA

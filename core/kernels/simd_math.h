@@ -14,9 +14,10 @@ RECON_INLINE Vf exp2_in_range(Vf x) {
   // To the nearest sixteenth by a table in one register, from there by a parabola. Each entry has
   // its index subtracted where the shift below adds it.
   constexpr float sixteenth = kRounder / 16;
-  const __m512i table = _mm512_setr_epi32(
-      0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
-      0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d);
+  const __m512i table =
+      _mm512_setr_epi32(0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532,
+                        0x3f75fed7, 0x3f75583f, 0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c,
+                        0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d);
   const Vf rounded = x + sixteenth;
   const Vf f = x - (rounded - sixteenth);
   const Vi power = (Vi)_mm512_permutexvar_epi32((__m512i)rounded, table) + (as_int(rounded) << 19);
