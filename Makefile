@@ -8,7 +8,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 fit: $(INSTALLED)
-	$(BIN)/recon fit --data demo $(ARGS)
+	$(BIN)/recon fit --data demo --preset quick $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/pytest $(ARGS)
