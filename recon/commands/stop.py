@@ -2,7 +2,7 @@
 
 import signal
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class StopRequest:
@@ -10,7 +10,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
-        self._before: dict[signal.Signals, object] = {}
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         """Begin to listen."""
@@ -26,7 +26,7 @@ class StopRequest:
     ) -> None:
         """Listen no more."""
         for name, handler in self._before.items():
-            signal.signal(name, handler)  # type: ignore[arg-type]
+            signal.signal(name, handler)
 
     def __call__(self) -> bool:
         """Say whether to stop."""
