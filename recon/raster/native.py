@@ -79,8 +79,8 @@ class _Draw(torch.autograd.Function):
         wanted = list(ctx.needs_input_grad[6:])
         wanted[5] &= view.sh_degree > 0
         pairs = zip(parameters, wanted, strict=True)
-        gradients = [_core.recycled(values.shape) if want else None for values, want in pairs]
-        offsets = _core.recycled((len(parameters[0]), 2)) if ctx.needs_input_grad[2] else None
+        gradients = [_empty(values.shape) if want else None for values, want in pairs]
+        offsets = _empty((len(parameters[0]), 2)) if ctx.needs_input_grad[2] else None
         pose_gradient, (d_strength, d_focus) = _core.raster_backward(
             lease.workspace,
             parameters,
@@ -94,6 +94,11 @@ class _Draw(torch.autograd.Function):
             for t, g in ((strength, d_strength), (inverse_focus, d_focus))
         ]
         return None, None, offsets, pose.new_tensor(pose_gradient).view(4, 4), *lens, *gradients
+
+
+def _empty(shape: tuple[int, ...]) -> Tensor:
+    # What is small malloc keeps by itself, at less cost.
+    return _core.recycled(shape) if math.prod(shape) > 1 << 18 else torch.empty(shape)
 
 
 def _draw(
