@@ -70,7 +70,7 @@ class Model:
             state = optimizer.state.pop(tensor, None)
             grown = Parameter(torch.cat([tensor.detach(), tensor.detach()[source]]))
             optimizer.param_groups[0]["params"] = [grown]
-            if state is not None:
+            if state:
                 for key in ("exp_avg", "exp_avg_sq"):
                     still = torch.zeros_like(state[key][source])
                     state[key] = torch.cat([state[key], still])
@@ -80,7 +80,8 @@ class Model:
     def forget(self, chosen: Int[Tensor, " m"]) -> None:
         """Set the momentum of the named Gaussians to zero."""
         for optimizer in self.optimizers.values():
-            for state in optimizer.state.values():
+            # A tensor that has had no gradient yet has no momentum.
+            for state in filter(None, optimizer.state.values()):
                 state["exp_avg"][chosen] = 0
                 state["exp_avg_sq"][chosen] = 0
 
