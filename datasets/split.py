@@ -46,8 +46,16 @@ def every_nth(count: int, n: int) -> Split:
         raise UsageError(f"--hold-every {n}: expected 0 (none) or more.")
     held = set(range(0, count, n)) if count > 1 else set()
     return Split(
-        tuple(i for i in range(count) if i not in held), tuple(sorted(held)), f"every {n}th by name"
+        tuple(i for i in range(count) if i not in held),
+        tuple(sorted(held)),
+        f"every {ordinal(n)} by name",
     )
+
+
+def ordinal(n: int) -> str:
+    """Write 8 as 8th."""
+    teens = n % 100 in (11, 12, 13)
+    return f"{n}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
 
 
 def by_names(names: Sequence[str], own: SourceSplit) -> Split:

@@ -1,33 +1,15 @@
 """The `recon` command: one subcommand each, errors without tracebacks, exit codes as designed."""
 
+import os
 import sys
-from typing import Annotated
+from importlib.metadata import version
 
-import tyro
-from tyro.conf import subcommand
-
-from recon.commands.data import Data
-from recon.commands.doctor import Doctor
-from recon.commands.evaluate import Eval
-from recon.commands.export import Export
-from recon.commands.fit import Fit, Resume
-from recon.commands.inspect import Inspect
-from recon.commands.render import Render
 from recon.errors import ReconError
 
-Command = (
-    Annotated[Fit, subcommand("fit")]
-    | Annotated[Resume, subcommand("resume")]
-    | Annotated[Eval, subcommand("eval")]
-    | Annotated[Render, subcommand("render")]
-    | Annotated[Export, subcommand("export")]
-    | Annotated[Inspect, subcommand("inspect")]
-    | Annotated[Data, subcommand("data")]
-    | Annotated[Doctor, subcommand("doctor")]
+ABOUT = (
+    "Fit 3D Gaussians to posed photos, look at them, measure them, and take them elsewhere. "
+    "To begin: recon fit --data demo"
 )
-
-
-ABOUT = "Fit 3D Gaussians to posed photos, look at them, measure them, and take them elsewhere."
 
 
 def main() -> None:
@@ -37,15 +19,35 @@ def main() -> None:
     130 interrupted.
     """
     try:
-        tyro.cli(Command, prog="recon", description=ABOUT)()
+        _run()
     except ReconError as error:
-        print(f"recon: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except KeyboardInterrupt:
-        print("recon: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _end("interrupted", 130)
     except BrokenPipeError:
-        sys.exit(0)
+        # Python would complain again when it flushes what nobody reads any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _end(f"{error.filename or 'the output'}: {error.strerror or error}", 4)
+
+
+def _run() -> None:
+    if sys.argv[1:] == ["--version"]:
+        print(version("defocus-recon"))
+        return
+    # Here, because torch takes seconds to import, in which Ctrl-C shall be heard as well.
+    import tyro
+
+    from recon.commands.choice import Command
+
+    tyro.cli(Command, prog="recon", description=ABOUT, config=(tyro.conf.FlagCreatePairsOff,))()
+    print(end="", flush=True)
+
+
+def _end(words: str, exit_code: int) -> None:
+    print(f"recon: {words}", file=sys.stderr)
+    sys.exit(exit_code)
 
 
 if __name__ == "__main__":

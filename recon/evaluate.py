@@ -20,7 +20,7 @@ import torch
 
 from recon.error_strip import error_strip
 from recon.errors import DataError
-from recon.files import sha256, write_text
+from recon.files import remove, sha256, write_text
 from recon.metrics import (
     RANGES,
     DepthReport,
@@ -165,7 +165,7 @@ def score(
         raise DataError(f"{folder}: no views to score; expected held-out views, use --hold-every")
     # An earlier summary would outlive predictions that cannot be scored.
     for earlier in (folder / "summary.json", folder / "views.csv"):
-        earlier.unlink(missing_ok=True)
+        remove(earlier)
     files = prediction_files(folder, views)
     rows = []
     for view in views:

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recon.errors import ResourceError
@@ -27,13 +27,27 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as why:
         raise as_resource_error(why, path) from why
     finally:
-        temporary.unlink(missing_ok=True)
+        # What could not be written, on a read-only disk for instance, can not be removed either.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file as a whole."""
     with replacing(path) as temporary:
         temporary.write_text(text)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, if it is there.
+
+    Raises:
+        ResourceError: the folder may not be changed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as why:
+        raise as_resource_error(why, path) from why
 
 
 def sync(path: Path) -> None:
@@ -55,7 +69,7 @@ def as_resource_error(why: OSError, path: Path) -> ResourceError:
     """Say what a failed write means, and what to do."""
     if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         advice = "The disk is full. Free some space"
-    elif why.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
+    elif why.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR):
         advice = "It may not be written. Choose a folder of yours with --output"
     else:
         advice = "Look at that folder"

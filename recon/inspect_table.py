@@ -50,9 +50,9 @@ def rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
         at = depths(i.depth.depths, i.unit)
         yield "depth", f"{i.depth.views} views, {i.depth.coverage:.0%} of their pixels{at}"
     if i.sharpness is not None:
-        yield "sharpness", spread(i.sharpness, "blurred")
+        yield "sharpness", spread(i.sharpness, "perhaps blurred")
     if i.exposure is not None:
-        yield "exposure", spread(i.exposure, "of another exposure")
+        yield "exposure", spread(i.exposure, "darker or brighter")
     if i.lens:
         yield "lens", ", ".join(LENS[k].format(span(r)) for k, r in i.lens.items()) + " (EXIF)"
     if i.forecast is not None:

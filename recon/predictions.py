@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from recon.errors import DataError
-from recon.files import replacing
+from recon.files import remove, replacing
 from recon.gaussians import Gaussians
 from recon.pictures import as_8_bit, read_png, write_png
 from recon.raster.interface import COVERED, Rasterizer
@@ -99,7 +99,7 @@ def predict(
     """
     for pattern in ("predictions/*.png", "depth/*.npz", "summary.json", "views.csv"):
         for earlier in folder.glob(pattern):
-            earlier.unlink()
+            remove(earlier)
     files = prediction_files(folder, views)
     scene = gaussians.to(rasterizer.device)
     behind = torch.tensor(background, device=rasterizer.device, dtype=scene.means.dtype)

@@ -73,9 +73,10 @@ def clock(seconds: float) -> str:
 
 
 @contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[object], None]]:
+def counting(what: str, total: int, quiet: bool = False) -> Iterator[Callable[[object], None]]:
     """Draw a bar on a terminal's standard error, and give the function that moves it on by one."""
     console = Console(stderr=True)
-    with rich.progress.Progress(console=console, transient=True) as bar:
+    hidden = quiet or not console.is_terminal
+    with rich.progress.Progress(console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task(what, total=total)
         yield lambda _: bar.advance(task)

@@ -1,0 +1,24 @@
+"""The subcommands of `recon`, in the order in which a person meets them."""
+
+from typing import Annotated
+
+from tyro.conf import subcommand
+
+from recon.commands.data import Data
+from recon.commands.doctor import Doctor
+from recon.commands.evaluate import Eval
+from recon.commands.export import Export
+from recon.commands.fit import Fit, Resume
+from recon.commands.inspect import Inspect
+from recon.commands.render import Render
+
+Command = (
+    Annotated[Fit, subcommand("fit")]
+    | Annotated[Resume, subcommand("resume")]
+    | Annotated[Eval, subcommand("eval")]
+    | Annotated[Render, subcommand("render")]
+    | Annotated[Export, subcommand("export")]
+    | Annotated[Inspect, subcommand("inspect")]
+    | Annotated[Data, subcommand("data")]
+    | Annotated[Doctor, subcommand("doctor")]
+)
