@@ -14,6 +14,7 @@ from recon.budget import Budget, Resolution
 from recon.datasets.source import ReadOptions
 from recon.densify.interface import Densify
 from recon.errors import DataError, UsageError
+from recon.limits import check_numbers
 from recon.losses.photometric import Photometric
 from recon.model import LearningRates
 from recon.supervise import Term
@@ -84,7 +85,7 @@ class FitSettings:
         Raises:
             UsageError: a number is out of its range.
         """
-        self._check()
+        self.check()
         preset = PRESETS[self.preset]
         return replace(
             self,
@@ -95,17 +96,18 @@ class FitSettings:
             else self.max_gaussians,
         )
 
-    def _check(self) -> None:
-        least = {"steps": 1, "max_gaussians": 1, "checkpoint_every": 1, "sh_degree": 0}
-        for name, smallest in least.items():
-            value = getattr(self, name)
-            if value is not None and value < smallest:
-                flag = name.replace("_", "-")
-                raise UsageError(f"--{flag} {value}: expected {smallest} or more.")
-        if self.sh_degree > 3:
-            raise UsageError(f"--sh-degree {self.sh_degree}: expected 0, 1, 2 or 3.")
-        if self.minutes is not None and not self.minutes > 0:
-            raise UsageError(f"--minutes {self.minutes}: expected more than 0.")
+    def check(self) -> None:
+        """Refuse what cannot be fitted.
+
+        Raises:
+            UsageError: a number is out of its range, or every term has weight 0.
+        """
+        check_numbers(self)
+        if all(term.weight == 0 for term in self.supervision.terms()):
+            raise UsageError(
+                "every --supervision weight is 0, so that nothing holds the scene to the photos; "
+                "leave one above 0."
+            )
 
     @property
     def budget(self) -> Budget:
@@ -130,7 +132,8 @@ def from_json(path: Path) -> FitSettings:
     """Read settings that `to_json` wrote.
 
     Raises:
-        DataError: the file is missing, is not JSON, has another schema or unknown fields.
+        DataError: the file is missing, is not JSON, has another schema, unknown fields or
+            numbers out of range.
     """
     try:
         plain = json.loads(path.read_text())
@@ -143,7 +146,11 @@ def from_json(path: Path) -> FitSettings:
             "Fit again, or use the version of recon named in environment.json."
         )
     try:
-        return _converter.structure(plain, FitSettings)
+        settings = _converter.structure(plain, FitSettings)
+        settings.check()
+        return settings
+    except UsageError as why:
+        raise DataError(f"{path}: {why} Mend the file or fit again.") from why
     except (ClassValidationError, ForbiddenExtraKeysError) as why:
         problems = "; ".join(cattrs.transform_error(why))
         raise DataError(f"{path}: {problems}. Mend the file or fit again.") from why

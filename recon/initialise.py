@@ -28,7 +28,7 @@ def initialise(capture: Capture, count_without_points: int, most: int) -> Gaussi
     """
     cloud = capture.points
     if cloud is None or len(cloud) < NEIGHBOURS + 1:
-        cloud = fill_frusta(capture, min(count_without_points, most))
+        cloud = fill_frusta(capture, min(max(count_without_points, NEIGHBOURS + 1), most))
     if len(cloud) > most:
         kept = torch.randperm(len(cloud))[:most].sort().values
         cloud = PointCloud(cloud.positions[kept], cloud.colors[kept])

@@ -7,7 +7,7 @@ from recon import config
 from recon.budget import Budget
 from recon.config import PRESETS, FitSettings, Supervision
 from recon.densify.interface import Densify
-from recon.errors import DataError
+from recon.errors import DataError, UsageError
 from recon.losses.photometric import Photometric
 from recon.model import LearningRates
 
@@ -65,3 +65,29 @@ def test_progress_follows_whichever_budget_ends_first() -> None:
     assert Budget(100, minutes=1.0).progress(25, 30) == 0.5
     assert Budget(100, minutes=1.0).progress(75, 30) == 0.75
     assert Budget(100).progress(200, 0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "flag"),
+    [
+        ({"seed": -1}, "--seed"),
+        ({"seed": 2**63}, "--seed"),
+        ({"max_gaussians": 3}, "--max-gaussians"),
+        ({"sh_degree": 4}, "--sh-degree"),
+        ({"minutes": float("nan")}, "--minutes"),
+        ({"learning_rates": LearningRates(means=0.0)}, "--learning-rates.means"),
+        ({"densify": Densify(every=0)}, "--densify.every"),
+        ({"supervision": Supervision(Photometric(ssim_weight=1.5))}, "photometric.ssim-weight"),
+        ({"supervision": Supervision(Photometric(weight=0.0))}, "--supervision"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(
+    tmp_path: Path, wrong: dict[str, object], flag: str
+) -> None:
+    settings = FitSettings(data=tmp_path, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=flag):
+        settings.resolved()
+    file = tmp_path / "config.json"
+    file.write_text(config.to_json(settings))
+    with pytest.raises(DataError, match=flag):
+        config.from_json(file)
