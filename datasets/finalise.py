@@ -24,6 +24,8 @@ from recon.types import Capture, Exif, Similarity, View
 
 LEAST_KEPT = 0.05
 """A lens that leaves less than this of a photo is wrong, or no lens for a pinhole."""
+SMALLEST = 11
+"""px; the window of SSIM."""
 BLACK = (0.0, 0.0, 0.0)
 
 
@@ -68,6 +70,7 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
         build_view(found, offset, source, options.downscale, borders.get(camera_key(found)))
         for found in usable
     )
+    check_sizes(views, options.downscale)
     points = place_points(source.points, views, offset, warnings)
     return Capture(
         path=source.path,
@@ -81,6 +84,20 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
         notes=tuple(notes),
         warnings=tuple(warnings),
     )
+
+
+def check_sizes(views: tuple[View, ...], downscale: float) -> None:
+    """Refuse to shrink photos beyond recognition; small ones that came so are the user's own.
+
+    Raises:
+        UsageError: a shrunk photo has a side of less than SMALLEST.
+    """
+    camera = min((view.camera for view in views), key=lambda c: min(c.width, c.height))
+    if downscale > 1 and min(camera.width, camera.height) < SMALLEST:
+        raise UsageError(
+            f"--downscale {downscale:g} leaves photos of {camera.width}x{camera.height} pixels; "
+            f"expected {SMALLEST} or more on each side, so give less."
+        )
 
 
 def usable_views(source: SourceCapture, warnings: list[str]) -> list[Usable]:

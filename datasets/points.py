@@ -18,7 +18,10 @@ def place_points(
     offset: Float64[np.ndarray, "3"],
     warnings: list[str],
 ) -> PointCloud | None:
-    """Shift points, drop those that are not finite, and warn of those behind every camera."""
+    """Shift points, drop those that are not finite, and warn of those behind every camera.
+
+    None is returned where none is left, or all are behind.
+    """
     if points is None or len(points.positions) == 0:
         return None
     finite = np.isfinite(points.positions).all(axis=1)
@@ -31,9 +34,11 @@ def place_points(
     if behind == len(positions):
         warnings.append(
             "all points lie behind all cameras: the poses are probably inverted "
-            "(camera to world given where world to camera is expected), or the axes are others"
+            "(camera to world given where world to camera is expected), or the axes are others; "
+            "the fit starts without them"
         )
-    elif behind:
+        return None
+    if behind:
         warnings.append(f"{behind} of {len(positions)} points lie behind all cameras")
     return PointCloud(
         torch.from_numpy(positions).float(), torch.from_numpy(points.colors[finite].copy())

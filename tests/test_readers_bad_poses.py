@@ -96,7 +96,9 @@ def test_points_behind_some_or_all_cameras(tmp_path: Path) -> None:
     assert capture.warnings == ("10 of 50 points lie behind all cameras",)
     assert capture.points is not None
     write_transforms(tmp_path, replace(scene, points=far))
-    assert "all points lie behind all cameras: the poses" in read_capture(tmp_path).warnings[0]
+    capture = read_capture(tmp_path)
+    assert "all points lie behind all cameras: the poses" in capture.warnings[0]
+    assert capture.points is None
 
 
 def test_points_that_are_not_finite_are_dropped(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from recon.datasets.reader import ReadOptions
 from recon.datasets.source import SourceSplit
-from recon.datasets.split import split_views
+from recon.datasets.split import ordinal, split_views
 from recon.errors import DataError, UsageError
 
 NAMES = [f"cam/{i:02d}.jpg" for i in range(10)]
@@ -64,3 +64,10 @@ def test_lists_that_cannot_be_followed(tmp_path: Path) -> None:
         split_views(["a/00.jpg", "b/00.jpg"], None, ReadOptions(test_list=names))
     with pytest.raises(DataError, match="share views"):
         split_views(NAMES, None, ReadOptions(test_list=names, train_list=names))
+
+
+@pytest.mark.parametrize(
+    ("n", "word"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (8, "8th"), (11, "11th"), (22, "22nd")]
+)
+def test_ordinals(n: int, word: str) -> None:
+    assert ordinal(n) == word
