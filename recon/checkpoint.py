@@ -84,7 +84,7 @@ def load_latest(folder: Path) -> tuple[Checkpoint, list[str]]:
     """Read the newest checkpoint that is whole, and say which newer ones were passed over.
 
     Raises:
-        DataError: there is none, or it was written by another version of recon.
+        DataError: there is none, none is whole, or it was written by another version of recon.
     """
     problems: list[str] = []
     for path in reversed(_folders(folder)):
@@ -92,11 +92,14 @@ def load_latest(folder: Path) -> tuple[Checkpoint, list[str]]:
             return _load(path), problems
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as why:
             problems.append(f"{path}: damaged ({why}), passed over")
-    raise DataError(
-        "; ".join(problems)
-        or f"{folder}: no checkpoint yet. Start again with `recon fit`; the folder's config.json "
-        "has the settings."
-    )
+    if problems:
+        raise DataError("; ".join(problems) + ". None is whole: fit again.")
+    raise DataError(f"{folder}: no checkpoint yet. Begin with `recon resume {folder.parent}`.")
+
+
+def any_in(folder: Path) -> bool:
+    """Say whether a checkpoint was ever finished there."""
+    return bool(_folders(folder))
 
 
 def _load(path: Path) -> Checkpoint:

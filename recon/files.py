@@ -69,7 +69,14 @@ def as_resource_error(why: OSError, path: Path) -> ResourceError:
     """Say what a failed write means, and what to do."""
     if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         advice = "The disk is full. Free some space"
-    elif why.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR):
+    elif why.errno in (
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EEXIST,
+    ):
         advice = "It may not be written. Choose a folder of yours with --output"
     else:
         advice = "Look at that folder"

@@ -5,6 +5,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +28,11 @@ class Run:
     def settings_file(self) -> Path:
         """The resolved settings."""
         return self.path / "config.json"
+
+    @property
+    def environment_file(self) -> Path:
+        """Versions, command line and data that it was started with."""
+        return self.path / "environment.json"
 
     @property
     def checkpoints(self) -> Path:
@@ -60,6 +66,20 @@ class Run:
                 "`recon fit` printed."
             )
         return config.from_json(self.settings_file)
+
+    def data_fingerprint(self) -> str:
+        """Read the digest of the views that it was started with.
+
+        Raises:
+            DataError: environment.json is missing or damaged.
+        """
+        try:
+            return str(json.loads(self.environment_file.read_text())["data_fingerprint"])
+        except (OSError, ValueError, KeyError, TypeError) as why:
+            raise DataError(
+                f"{self.environment_file}: does not say which data the run was fitted to ({why}). "
+                "Restore the file, or fit again."
+            ) from why
 
     def record(self, event: dict[str, Any]) -> None:
         """Append one event to the metrics."""
@@ -96,15 +116,24 @@ def create(path: Path | None, settings: FitSettings, surroundings: dict[str, Any
     if path is None:
         now = datetime.datetime.now().astimezone().strftime("%Y-%m-%dT%H-%M-%S")
         path = Path("runs") / settings.data.name / now
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UsageError(
-            f"{path}: exists and is not empty. Continue it with `recon resume {path}`, or give "
-            "another folder with --output."
-        )
     run = Run(path)
-    write_text(path / "environment.json", json.dumps(surroundings, indent=2) + "\n")
+    if run.settings_file.exists():
+        raise UsageError(
+            f"{path}: a run is there. Continue it with `recon resume {path}`, or give another "
+            "folder with --output."
+        )
+    if path.exists() and (not path.is_dir() or any(_strangers(path))):
+        raise UsageError(f"{path}: exists and is not empty. Give another folder with --output.")
+    write_text(run.environment_file, json.dumps(surroundings, indent=2) + "\n")
     write_text(run.settings_file, config.to_json(settings))
     return run
+
+
+def _strangers(path: Path) -> Iterator[Path]:
+    """Yield what a folder holds, but for the traces of a run that was killed while it was made."""
+    for found in path.iterdir():
+        if found.name != "environment.json" and found.suffix != ".tmp":
+            yield found
 
 
 def surroundings(backend: str, fingerprint: str, seed: int) -> dict[str, Any]:

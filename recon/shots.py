@@ -19,9 +19,10 @@ PathChoice = Literal["through", "spin", "wobble"]
 class PathSettings:
     """A way through the scene."""
 
-    path: PathChoice = "through"
-    """through: the cameras of the capture, in the order of their names; spin: once around what
-    they look at; wobble: a small ellipse at one view."""
+    path: PathChoice | None = None
+    """Which path; through where only --along is given. through: the cameras of the capture, in the
+    order of their names; spin: once around what they look at; wobble: a small ellipse at one
+    view."""
     frames: int = 120
     """How many pictures, at least 1."""
     view: str | None = None
@@ -56,7 +57,7 @@ def shots_along(capture: Capture, stage: Stage, settings: PathSettings) -> list[
     views = [view for view in capture.views if view.sensor == capture.views[0].sensor]
     cameras = [view.camera for view in views]
     match settings.path:
-        case "through":
+        case "through" | None:
             path = interpolated(cameras, settings.frames)
         case "spin":
             path = spin(cameras, settings.frames)

@@ -74,7 +74,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_checkpoint_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="recon fit"):
+    with pytest.raises(DataError, match="recon resume"):
         checkpoint.load_latest(tmp_path)
 
 

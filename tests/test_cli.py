@@ -205,3 +205,14 @@ def test_a_full_disk_ends_the_fit_and_keeps_the_checkpoint(scene: Path, tmp_path
     assert "could not be written" in done.stderr
     assert not (run / "scene.ply").exists()
     assert not list(run.rglob("*.tmp"))
+
+
+def test_the_version_and_an_output_that_cannot_be_written() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", recon("--version").stdout.strip())
+    if not Path("/dev/full").exists():
+        pytest.skip("no device here that is always full")
+    command = [sys.executable, "-m", "recon.cli", "data", "formats"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 4
+    assert "Traceback" not in done.stderr

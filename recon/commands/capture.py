@@ -1,10 +1,20 @@
-"""From the words on the command line to a capture and a rasterizer."""
+"""From the words on the command line to a capture, a run's checkpoint and a rasterizer."""
 
+import hashlib
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import recon
+from recon import checkpoint
+from recon.checkpoint import Checkpoint
 from recon.config import FitSettings
+from recon.core import HAS_CORE, MISSING
 from recon.datasets.reader import read_capture
+from recon.errors import DataError
+from recon.raster.choose import Wish, choose_rasterizer
+from recon.raster.interface import Rasterizer
+from recon.run import Run
 from recon.types import Capture
 
 DEMO = Path(recon.__file__).parent / "demo" / "street"
@@ -22,3 +32,75 @@ def capture_of(settings: FitSettings) -> Capture:
         DataError: it cannot be read.
     """
     return read_capture(resolve(settings.data), settings.read)
+
+
+def rasterizer_for(wish: Wish) -> Rasterizer:
+    """Choose what renders, and say in a line where it is slow for want of the core.
+
+    Raises:
+        ResourceError: the one asked for does not work here.
+    """
+    rasterizer = choose_rasterizer(wish)
+    if not HAS_CORE and wish == "auto" and rasterizer.device.type == "cpu":
+        print(MISSING, file=sys.stderr)
+    return rasterizer
+
+
+def reopen(run: Run, moved: Path | None) -> tuple[FitSettings, Capture]:
+    """Read a run's settings and the capture that it was fitted to.
+
+    Args:
+        run: finished or not.
+        moved: where the capture is now, if it is no longer where it was.
+
+    Raises:
+        DataError: the folder is no run's, or the capture is not there or another.
+    """
+    settings = run.settings()
+    if moved is not None:
+        settings = replace(settings, data=moved).resolved()
+    elif not resolve(settings.data).exists():
+        raise DataError(
+            f"{settings.data}: the data of {run.path} is no longer there. Put it back, or say "
+            "where it is with --data."
+        )
+    expected = run.data_fingerprint()
+    capture = capture_of(settings)
+    if fingerprint(capture) != expected:
+        raise DataError(
+            f"{capture.path}: the views or their cameras are not those this run was fitted "
+            "to. Restore the data, or start a new run with `recon fit`."
+        )
+    return settings, capture
+
+
+def newest(run: Run) -> Checkpoint:
+    """Read a run's newest whole checkpoint, and say which newer ones are damaged.
+
+    Raises:
+        DataError: there is none.
+    """
+    saved, problems = checkpoint.load_latest(run.checkpoints)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return saved
+
+
+def tell_unfinished(run: Run, settings: FitSettings, saved: Checkpoint) -> None:
+    """Say so where a checkpoint is not the end of its fit."""
+    if settings.budget.progress(saved.step, saved.seconds) < 1:
+        print(
+            f"{run.path}: not finished, this is step {saved.step} of {settings.steps}. To go on: "
+            f"recon resume {run.path}",
+            file=sys.stderr,
+        )
+
+
+def fingerprint(capture: Capture) -> str:
+    """Digest the views' names and cameras, and which are held out."""
+    digest = hashlib.sha256(repr(capture.split).encode())
+    for view in capture.views:
+        camera = view.camera
+        numbers = (camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height)
+        digest.update(repr((view.name, numbers, camera.world_to_camera.tolist())).encode())
+    return digest.hexdigest()

@@ -1,20 +1,18 @@
 """`recon eval`: a run's held-out views, rendered to files and scored from them."""
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from recon import checkpoint
 from recon.checkpoint import Checkpoint
-from recon.commands.capture import capture_of
+from recon.commands.capture import newest, rasterizer_for, reopen, tell_unfinished
+from recon.commands.progress import counting
 from recon.errors import DataError
 from recon.evaluate import score
 from recon.predictions import predict
-from recon.raster.choose import choose_rasterizer
 from recon.raster.interface import Rasterizer
 from recon.run import Run
 from recon.types import Capture
@@ -26,23 +24,23 @@ class Eval:
 
     run: tyro.conf.Positional[Path]
     """The run's folder."""
+    data: Path | None = None
+    """Where the capture is now, if it has moved since the fit."""
     json: bool = False
     """Print one JSON object."""
 
     def __call__(self) -> None:
         """Render, score, and print."""
         run = Run(self.run)
-        settings = run.settings()
-        capture = capture_of(settings)
-        saved, problems = checkpoint.load_latest(run.checkpoints)
-        for problem in problems:
-            print(problem, file=sys.stderr)
-        summary = evaluate(run, capture, saved, choose_rasterizer(settings.backend))
+        settings, capture = reopen(run, self.data)
+        saved = newest(run)
+        tell_unfinished(run, settings, saved)
+        summary = evaluate(run, capture, saved, rasterizer_for(settings.backend))
         print(json.dumps(summary) if self.json else describe(summary))
 
 
 def evaluate(
-    run: Run, capture: Capture, saved: Checkpoint, rasterizer: Rasterizer
+    run: Run, capture: Capture, saved: Checkpoint, rasterizer: Rasterizer, quiet: bool = False
 ) -> dict[str, Any]:
     """Predict and score the held-out views; return the summary that `recon eval --json` prints.
 
@@ -58,17 +56,22 @@ def evaluate(
     folder = run.evaluations / protocol
     gaussians = saved.gaussians.to(rasterizer.device)
     sh_degree = run.settings().sh_degree
-    predict(gaussians, capture.test, rasterizer, capture.background, folder, sh_degree=sh_degree)
+    with counting("rendering", len(capture.test), quiet) as done:
+        predict(
+            gaussians, capture.test, rasterizer, capture.background, folder, sh_degree=sh_degree,
+            on_view=done,
+        )  # fmt: skip
     facts = {
         "gaussians": len(gaussians),
         "seconds": saved.seconds,
         "peak_memory_bytes": saved.peak_memory_bytes,
         "step": saved.step,
     }
-    evaluation = score(
-        folder, capture.test, protocol=f"{protocol}, {capture.split.rule}",
-        metric=capture.metric, facts=facts,
-    )  # fmt: skip
+    with counting("scoring", len(capture.test), quiet) as done:
+        evaluation = score(
+            folder, capture.test, protocol=f"{protocol}, {capture.split.rule}",
+            metric=capture.metric, facts=facts, on_view=done,
+        )  # fmt: skip
     return {**evaluation.summary(), **facts}
 
 

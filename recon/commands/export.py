@@ -5,8 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from recon import checkpoint
-from recon.commands.capture import capture_of
+from recon.commands.capture import newest, reopen, tell_unfinished
 from recon.export import ExportFormat, export
 from recon.run import Run
 
@@ -28,12 +27,15 @@ class Export:
     smaller than ply."""
     output: Path | None = None
     """The file; in the run's folder where not given."""
+    data: Path | None = None
+    """Where the capture is now, if it has moved since the fit."""
 
     def __call__(self) -> None:
         """Write the file, and print its path."""
         run = Run(self.run)
-        capture = capture_of(run.settings())
-        saved, _ = checkpoint.load_latest(run.checkpoints)
+        settings, capture = reopen(run, self.data)
+        saved = newest(run)
+        tell_unfinished(run, settings, saved)
         path = self.output or run.path / ENDINGS[self.to]
         export(saved.gaussians, capture.to_source, path, self.to, metric=capture.metric)
         print(path)

@@ -1,6 +1,5 @@
 """`recon fit` and `recon resume`."""
 
-import hashlib
 import json
 import sys
 from dataclasses import dataclass
@@ -9,16 +8,16 @@ from typing import Annotated, Any
 
 import tyro
 
-from recon import checkpoint
+from recon import checkpoint, config
 from recon import run as run_folder
-from recon.commands.capture import capture_of
+from recon.commands.capture import capture_of, fingerprint, newest, rasterizer_for, reopen
 from recon.commands.evaluate import describe, evaluate
 from recon.commands.progress import ProgressLine, clock
 from recon.commands.stop import StopRequest
 from recon.config import FitSettings
-from recon.errors import DataError, StoppedError
+from recon.errors import StoppedError
+from recon.files import write_text
 from recon.fit import Fitting
-from recon.raster.choose import choose_rasterizer
 from recon.run import Run
 from recon.scene_file import write_ply
 from recon.types import Capture
@@ -40,7 +39,7 @@ class Fit:
         """Start a run."""
         settings = self.settings.resolved()
         capture = capture_of(settings)
-        rasterizer = choose_rasterizer(settings.backend)
+        rasterizer = rasterizer_for(settings.backend)
         surroundings = run_folder.surroundings(rasterizer.name, fingerprint(capture), settings.seed)
         run = run_folder.create(self.output, settings, surroundings)
         fitting = Fitting(run, settings, capture, rasterizer)
@@ -55,6 +54,8 @@ class Resume:
 
     run: tyro.conf.Positional[Path]
     """The run's folder."""
+    data: Path | None = None
+    """Where the capture is now, if it has moved since the fit."""
     quiet: bool = False
     """Print errors only."""
     json: bool = False
@@ -63,21 +64,16 @@ class Resume:
     def __call__(self) -> None:
         """Continue a run, exactly as if it had never stopped."""
         run = Run(self.run)
-        settings = run.settings()
-        saved, problems = checkpoint.load_latest(run.checkpoints)
-        for problem in problems:
-            print(problem, file=sys.stderr)
-        capture = capture_of(settings)
-        expected = json.loads((run.path / "environment.json").read_text())["data_fingerprint"]
-        if fingerprint(capture) != expected:
-            raise DataError(
-                f"{capture.path}: the views or their cameras are not those this run was fitted "
-                "to. Restore the data, or start a new run with `recon fit`."
-            )
-        fitting = Fitting(run, settings, capture, choose_rasterizer(settings.backend))
-        fitting.restore(saved)
-        run.forget_after(saved.step)
-        run.log(f"resumed at step {saved.step}")
+        settings, capture = reopen(run, self.data)
+        began = checkpoint.any_in(run.checkpoints)
+        saved = newest(run) if began else None
+        fitting = Fitting(run, settings, capture, rasterizer_for(settings.backend))
+        if saved is not None:
+            fitting.restore(saved)
+        if self.data is not None:
+            write_text(run.settings_file, config.to_json(settings))
+        run.forget_after(fitting.step)
+        run.log(f"resumed at step {fitting.step}")
         finish(fitting, capture, self.quiet, self.json)
 
 
@@ -118,19 +114,14 @@ def finish(fitting: Fitting, capture: Capture, quiet: bool, as_json: bool) -> No
     summary: dict[str, Any] = {"run": str(run.path)}
     if capture.test:
         saved, _ = checkpoint.load_latest(run.checkpoints)
-        summary |= evaluate(run, capture, saved, fitting.rasterizer)
+        try:
+            summary |= evaluate(run, capture, saved, fitting.rasterizer, quiet)
+        except KeyboardInterrupt as why:
+            raise StoppedError(
+                f"{run.scene} is finished, its scores are not. Score it with: recon eval {run.path}"
+            ) from why
     if as_json:
         print(json.dumps(summary))
     elif not quiet:
         print(f"{len(gaussians):,} Gaussians in {clock(fitting.seconds)}: {run.scene}")
         print(describe(summary) if capture.test else "no view was held out, so none is scored")
-
-
-def fingerprint(capture: Capture) -> str:
-    """Digest the views' names and cameras, and which are held out."""
-    digest = hashlib.sha256(repr(capture.split).encode())
-    for view in capture.views:
-        camera = view.camera
-        numbers = (camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height)
-        digest.update(repr((view.name, numbers, camera.world_to_camera.tolist())).encode())
-    return digest.hexdigest()

@@ -7,13 +7,12 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from recon.commands.capture import resolve
+from recon.commands.capture import rasterizer_for, resolve
 from recon.config import FitSettings
 from recon.datasets.reader import ReadOptions, read_capture
 from recon.forecast import Forecaster
 from recon.inspect import inspect_capture, to_json
 from recon.inspect_table import print_inspection
-from recon.raster.choose import choose_rasterizer
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Inspect:
         """Look, and print."""
         capture = read_capture(resolve(self.data), self.read)
         settings = FitSettings(self.data, self.read).resolved()
-        forecaster = Forecaster(settings, choose_rasterizer(), len(capture.train))
+        forecaster = Forecaster(settings, rasterizer_for("auto"), len(capture.train))
         inspection = inspect_capture(capture, forecaster)
         if self.json:
             print(to_json(inspection))

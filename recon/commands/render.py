@@ -6,12 +6,10 @@ from typing import Annotated
 
 import tyro
 
-from recon import checkpoint
-from recon.commands.capture import capture_of
+from recon.commands.capture import newest, rasterizer_for, reopen, tell_unfinished
 from recon.commands.progress import counting
 from recon.errors import UsageError
 from recon.optics import camera_lens, thin_lens
-from recon.raster.choose import choose_rasterizer
 from recon.render import DepthChoice, Pictures, Shot, Stage, distance_at, render_shots
 from recon.run import Run
 from recon.shots import PathSettings, ViewChoice, at_width, shots_along, shots_of_views
@@ -64,7 +62,7 @@ class Render:
     views: ViewChoice = "test"
     """Which views; none of them where a path is asked for."""
     along: bool = False
-    """Render along a path instead, and join its pictures to a video."""
+    """Render along a path instead, and join its pictures to a video; --path says so too."""
     path: Annotated[PathSettings, tyro.conf.arg(name="")] = field(default_factory=PathSettings)
     lens: LensSettings = field(default_factory=LensSettings)
     width: int | None = None
@@ -75,30 +73,37 @@ class Render:
     """Of the video."""
     output: Path | None = None
     """A folder; render/<views or path> in the run's folder where not given."""
+    data: Path | None = None
+    """Where the capture is now, if it has moved since the fit."""
 
     def __call__(self) -> None:
         """Render, and print where the pictures are."""
         run = Run(self.run)
-        settings = run.settings()
-        capture = capture_of(settings)
-        saved, _ = checkpoint.load_latest(run.checkpoints)
-        rasterizer = choose_rasterizer(settings.backend)
+        settings, capture = reopen(run, self.data)
+        saved = newest(run)
+        tell_unfinished(run, settings, saved)
+        rasterizer = rasterizer_for(settings.backend)
         gaussians = saved.gaussians.to(rasterizer.device)
         stage = Stage(gaussians, rasterizer, capture.background, capture.metric)
         shots = self._shots(capture, stage)
-        name = self.path.path if self.along else self.views
+        along = self._on_a_path
+        name = (self.path.path or "through") if along else self.views
         folder = self.output or run.path / "render" / name
         lens = self.lens.build(stage, shots[0].camera)
         pictures = Pictures(depth=self.depth)
         with counting("rendering", len(shots)) as done:
             names = render_shots(stage, shots, folder, pictures, lens=lens, on_shot=done)
-        if self.along:
+        if along:
             frames = [folder / "color" / f"{name}.png" for name in names]
             write_video(folder / "color.mp4", frames, self.fps)
         print(folder)
 
+    @property
+    def _on_a_path(self) -> bool:
+        return self.along or self.path.path is not None
+
     def _shots(self, capture: Capture, stage: Stage) -> list[Shot]:
-        if self.along:
+        if self._on_a_path:
             shots = shots_along(capture, stage, self.path)
         else:
             shots = shots_of_views(capture, self.views)

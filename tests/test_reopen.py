@@ -1,0 +1,50 @@
+"""Coming back to a run: its data, moved or changed, and its checkpoints."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from captures import make_scene, write_transforms
+
+from recon.commands.capture import capture_of, fingerprint, reopen
+from recon.config import FitSettings
+from recon.datasets.source import ReadOptions
+from recon.errors import DataError, UsageError
+from recon.run import Run, create
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    write_transforms(tmp_path / "data", make_scene())
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run(tmp_path: Path, data: Path) -> Run:
+    settings = FitSettings(data=data).resolved()
+    found = {"data_fingerprint": fingerprint(capture_of(settings))}
+    return create(tmp_path / "run", settings, found)
+
+
+def test_data_that_moved_is_found_again(run: Run, data: Path, tmp_path: Path) -> None:
+    assert reopen(run, None)[0].data == data
+    shutil.move(data, tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="--data"):
+        reopen(run, None)
+    settings, capture = reopen(run, tmp_path / "elsewhere")
+    assert settings.data == capture.path == tmp_path / "elsewhere"
+
+
+def test_data_that_changed_is_refused(run: Run, data: Path) -> None:
+    """Its cameras' centre is the scene's origin, so that a picture of it would be wrong."""
+    content = json.loads((data / "transforms.json").read_text())
+    content["frames"].pop()
+    (data / "transforms.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="not those this run was fitted to"):
+        reopen(run, None)
+
+
+def test_photos_are_not_shrunk_below_what_can_be_scored(data: Path) -> None:
+    with pytest.raises(UsageError, match="--downscale 10"):
+        capture_of(FitSettings(data=data, read=ReadOptions(downscale=10.0)))
