@@ -8,11 +8,12 @@ from PIL import Image
 
 from recon.datasets.exif import UPRIGHT, orientation
 from recon.datasets.photo_header import unreadable
+from recon.datasets.stored_image import ImageSource, open_bytes
 from recon.errors import DataError
 
 
 def decode(
-    path: Path, upright: bool, background: tuple[float, float, float]
+    path: ImageSource, upright: bool, background: tuple[float, float, float]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Decode any photo to 8 bit sRGB: grey is repeated, 16 bit rounded, transparency filled.
 
@@ -20,7 +21,7 @@ def decode(
         DataError: the file is missing, cut off or no image.
     """
     try:
-        with Image.open(path) as image:
+        with open_bytes(path) as file, Image.open(file) as image:
             if upright and orientation(image) in UPRIGHT:
                 return to_rgb(image.transpose(UPRIGHT[orientation(image)]), background)
             return to_rgb(image, background)

@@ -13,11 +13,13 @@ from recon.camera import Intrinsics
 from recon.datasets.black_border import black_border
 from recon.datasets.folders import is_file
 from recon.datasets.images import PhotoFile
+from recon.datasets.lidar_points import lidar_points
 from recon.datasets.photo_header import PhotoHeader, read_header
+from recon.datasets.place_drive import Resize, place_boxes, place_sweep
 from recon.datasets.points import place_points
 from recon.datasets.poses import checked_pose
 from recon.datasets.source import ReadOptions, SourceCapture, SourceView
-from recon.datasets.split import split_views
+from recon.datasets.split import split_views, training_sweeps
 from recon.datasets.undistort import share_kept
 from recon.errors import DataError, UsageError
 from recon.types import Capture, Exif, Similarity, View
@@ -57,6 +59,8 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
     """
     if not (math.isfinite(options.downscale) and options.downscale >= 1):
         raise UsageError(f"--downscale {options.downscale}: expected 1 (as it is) or more.")
+    if not (math.isfinite(options.drive.voxel) and options.drive.voxel > 0):
+        raise UsageError(f"--drive.voxel {options.drive.voxel}: expected metres, more than 0.")
     notes, warnings = list(source.notes), list(source.warnings)
     usable = sorted(usable_views(source, warnings), key=lambda found: found.view.name)
     if not usable:
@@ -71,18 +75,34 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
         for found in usable
     )
     check_sizes(views, options.downscale)
-    points = place_points(source.points, views, offset, warnings)
+    names, steps = [view.name for view in views], [view.step for view in views]
+    split = split_views(names, source.split, options, steps)
+    swept = [sweep.step for sweep in source.lidar]
+    split = replace(split, sweeps=training_sweeps(swept, split, steps, options.drive.lidar))
+    points = source.points or lidar_points(
+        [source.lidar[i] for i in split.sweeps],
+        {boxes.step: boxes for boxes in source.boxes},
+        {(view.sensor, view.step): view.image for view in (usable[i].view for i in split.train)},
+        options.drive.voxel,
+        warnings,
+    )
+    photos = {
+        found.view.sensor: Resize(found.intrinsics, view.camera.width, view.camera.height)
+        for found, view in zip(usable, views, strict=True)
+    }
     return Capture(
         path=source.path,
         format=source.format,
         views=views,
-        split=split_views([view.name for view in views], source.split, options),
-        points=points,
+        split=split,
+        points=place_points(points, views, offset, warnings),
         metric=source.metric,
         to_source=Similarity.shift(torch.from_numpy(offset)),
         background=source.background if transparent(usable) else BLACK,
         notes=tuple(notes),
         warnings=tuple(warnings),
+        lidar=tuple(place_sweep(sweep, offset, photos) for sweep in source.lidar),
+        boxes=tuple(place_boxes(boxes, offset) for boxes in source.boxes),
     )
 
 
@@ -191,6 +211,8 @@ def build_view(
         exif=replace(found.header.exif, **stated(found.view.exif)),
         sensor=found.view.sensor,
         time=found.view.time,
+        step=found.view.step,
+        shutter=found.view.shutter,
     )
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from recon.camera import Intrinsics
 from recon.datasets.decode import decode, decode_depth, decode_values
+from recon.datasets.stored_image import ImageSource
 from recon.datasets.undistort import nearest, shrink, undistort
 from recon.errors import DataError
 from recon.types import DepthMap, Photo
@@ -25,7 +26,7 @@ from recon.types import DepthMap, Photo
 class PhotoFile(Photo):
     """A photo in a file, with its mask and its depth in others."""
 
-    path: Path
+    path: ImageSource
     intrinsics: Intrinsics
     """Of the photo at its own resolution."""
     width: int

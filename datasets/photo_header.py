@@ -1,12 +1,15 @@
 """What can be known of a photo without decoding it, and whether the file is whole."""
 
+import os
 from dataclasses import dataclass
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from recon.datasets.exif import TURNS_SIDEWAYS, orientation, read_exif
 from recon.datasets.folders import is_file
+from recon.datasets.stored_image import ImageSource, open_bytes
 from recon.errors import DataError
 from recon.types import Exif
 
@@ -27,17 +30,17 @@ class PhotoHeader:
     exif: Exif
 
 
-def read_header(path: Path) -> PhotoHeader:
+def read_header(path: ImageSource) -> PhotoHeader:
     """Read a photo's header.
 
     Raises:
         DataError: the file is missing, no image, or cut off.
     """
-    if not is_file(path):
+    if isinstance(path, Path) and not is_file(path):
         raise DataError(f"{path}: no such file; put the photo there or take its entry out.")
     try:
-        with Image.open(path) as image:
-            if not ends_well(path, image.format):
+        with open_bytes(path) as file, Image.open(file) as image:
+            if not ends_well(file, image.format):
                 image.load()
             return PhotoHeader(
                 image.width,
@@ -50,18 +53,20 @@ def read_header(path: Path) -> PhotoHeader:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: Exception) -> DataError:
+def unreadable(path: ImageSource, error: Exception) -> DataError:
     """Return the error of a photo that cannot be decoded."""
     return DataError(
         f"{path}: cannot be read as an image ({error}); copy it again, or take its entry out."
     )
 
 
-def ends_well(path: Path, kind: str | None) -> bool:
+def ends_well(file: BytesIO | BufferedReader, kind: str | None) -> bool:
     """Say whether a file ends as its kind ends; a quick test, so that most need no decoding."""
     marker = END_MARKERS.get(kind or "")
     if marker is None:
         return False
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - TAIL))
-        return marker in file.read()
+    place, size = file.tell(), file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - TAIL))
+    found = marker in file.read()
+    file.seek(place)
+    return found

@@ -8,12 +8,20 @@ from recon.datasets.finalise import finalise
 from recon.datasets.llff import LlffReader
 from recon.datasets.source import Reader, ReadOptions
 from recon.datasets.transforms import TransformsReader
+from recon.datasets.waymo import WaymoV1Reader, WaymoV2Reader
 from recon.errors import DataError, UsageError
 from recon.types import Capture
 
 __all__ = ["READERS", "ReadOptions", "Reader", "read_capture"]
 
-READERS: tuple[Reader, ...] = (ColmapReader(), TransformsReader(), BlenderReader(), LlffReader())
+READERS: tuple[Reader, ...] = (
+    ColmapReader(),
+    TransformsReader(),
+    BlenderReader(),
+    LlffReader(),
+    WaymoV2Reader(),
+    WaymoV1Reader(),
+)
 """In the order of preference where a folder fits several: COLMAP brings points, so it is first."""
 
 
@@ -23,7 +31,7 @@ def read_capture(path: Path, options: ReadOptions | None = None) -> Capture:
     Photos stay on disk until their pixels are asked for.
 
     Args:
-        path: the folder of any format, or a file such as transforms.json.
+        path: the folder of any format, or what else its reader recognises, such as a TFRecord.
         options: size, split, and which format and photos to take; the defaults where absent.
 
     Raises:
@@ -33,9 +41,9 @@ def read_capture(path: Path, options: ReadOptions | None = None) -> Capture:
     options = options or ReadOptions()
     if path.suffix == ".json":
         return finalise(TransformsReader().read(path, options), options)
-    if not path.is_dir():
-        raise DataError(f"{path}: no such folder; --data takes the folder of a capture.")
     fitting = [reader for reader in READERS if reader.recognises(path)]
+    if not (fitting or path.is_dir()):
+        raise DataError(f"{path}: no such folder; --data takes the folder of a capture.")
     reader = choose(path, fitting, options.format)
     source = reader.read(path, options)
     others = [other.name for other in fitting if other is not reader]

@@ -12,6 +12,9 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from recon.camera import Intrinsics
+from recon.datasets.drive_source import DriveOptions, SourceBoxes, SourceSweep
+from recon.datasets.stored_image import ImageSource
+from recon.drive_types import RollingShutter
 from recon.types import Exif
 
 
@@ -20,13 +23,15 @@ class ReadOptions:
     """How a capture is read."""
 
     format: str | None = None
-    """Read as colmap, transforms, blender or llff; recognised from the folder otherwise."""
+    """Read as colmap, transforms, blender, llff, waymo-v2 or waymo-v1; recognised from the folder
+    otherwise."""
     images: str | None = None
     """Folder of the photos below the capture, such as images_4; otherwise what the format names."""
     downscale: float = 1.0
     """Divide widths and heights by this factor, at least 1; photos are resized by area."""
-    hold_every: int = 8
-    """Hold out every n-th view by name where the files bring no split; 0 trains on every view."""
+    hold_every: int | None = None
+    """Hold out every n-th view by name where the files bring no split, 8 where not given; of a
+    drive every n-th time step but the first, 10 where not given; 0 trains on every view."""
     train_list: Path | None = None
     """A file with the names of the training views, one a line; goes before every other rule."""
     test_list: Path | None = None
@@ -35,6 +40,7 @@ class ReadOptions:
     """Use the black border that undistortion has left in photos; it is found and masked else."""
     metric: bool = False
     """Take the capture's unit of length as metres, where the files do not say so themselves."""
+    drive: DriveOptions = field(default_factory=DriveOptions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +49,8 @@ class SourceView:
 
     name: str
     """The photo's name in its source, unique if the source is sound."""
-    image: Path
-    """The file of the photo; it may be missing."""
+    image: ImageSource
+    """The file of the photo, which may be missing, or its place in another file."""
     world_to_camera: Float64[np.ndarray, "4 4"]
     """In the source's frame, OpenCV axes; it may hold anything, also NaN."""
     intrinsics: Intrinsics
@@ -57,6 +63,9 @@ class SourceView:
     time: float = 0.0
     exif: Exif = field(default_factory=Exif)
     """Lens settings that the source states; they go before the photo's own."""
+    step: int | None = None
+    """The time step of a drive; None elsewhere."""
+    shutter: RollingShutter | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +98,10 @@ class SourceCapture:
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    lidar: list[SourceSweep] = field(default_factory=list)
+    """By time."""
+    boxes: list[SourceBoxes] = field(default_factory=list)
+    """By time step."""
 
 
 class Reader(abc.ABC):
@@ -101,7 +114,10 @@ class Reader(abc.ABC):
 
     @abc.abstractmethod
     def recognises(self, path: Path) -> bool:
-        """Say whether a folder looks like this format, from its file names alone."""
+        """Say whether a path looks like this format, from file names alone.
+
+        The path is a folder as a rule; it may also be a file, or not exist.
+        """
 
     @abc.abstractmethod
     def read(self, path: Path, options: ReadOptions) -> SourceCapture:

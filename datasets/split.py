@@ -1,24 +1,35 @@
 """Which views train and which are held out.
 
 In this order: lists given by the user; none held out where `hold_every` is 0; the split that came
-with the files; every n-th view by name, starting with the first.
+with the files; on a drive every n-th time step, all its cameras together, the first kept for
+training; every n-th view by name, starting with the first.
 """
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from recon.datasets.source import ReadOptions, SourceSplit
 from recon.errors import DataError, UsageError
 from recon.types import Split
 
+BY_NAME, BY_STEP = 8, 10
+"""Every how many views, or time steps, one is held out where nobody says."""
 
-def split_views(names: Sequence[str], own: SourceSplit | None, options: ReadOptions) -> Split:
+
+def split_views(
+    names: Sequence[str],
+    own: SourceSplit | None,
+    options: ReadOptions,
+    steps: Sequence[int | None] = (),
+) -> Split:
     """Split views by the first rule that applies.
 
     Args:
         names: the views' names, sorted.
         own: the split that came with the files.
         options: the user's wishes.
+        steps: the views' time steps, of a drive.
 
     Raises:
         DataError: a list is missing, names no view, or leaves nothing to train on.
@@ -30,8 +41,10 @@ def split_views(names: Sequence[str], own: SourceSplit | None, options: ReadOpti
         split = Split(tuple(range(len(names))), (), "none held out")
     elif own is not None:
         split = by_names(names, own)
+    elif any(step is not None for step in steps):
+        split = every_nth_step(steps, BY_STEP if options.hold_every is None else options.hold_every)
     else:
-        split = every_nth(len(names), options.hold_every)
+        split = every_nth(len(names), BY_NAME if options.hold_every is None else options.hold_every)
     if not split.train:
         raise DataError(
             f"no view is left to train on ({len(names)} views, rule: {split.rule}); "
@@ -40,10 +53,43 @@ def split_views(names: Sequence[str], own: SourceSplit | None, options: ReadOpti
     return split
 
 
-def every_nth(count: int, n: int) -> Split:
-    """Hold out the views whose index is a multiple of n; a single view is kept for training."""
+def every_nth_step(steps: Sequence[int | None], n: int) -> Split:
+    """Hold out the views of every n-th time step that was read, the first excepted."""
+    check_positive(n)
+    held = set(sorted({step for step in steps if step is not None})[n::n])
+    return Split(
+        tuple(i for i, step in enumerate(steps) if step not in held),
+        tuple(i for i, step in enumerate(steps) if step in held),
+        f"every {n}th time step",
+    )
+
+
+def training_sweeps(
+    sweeps: Sequence[int], split: Split, steps: Sequence[int | None], track: Literal["A", "B", "C"]
+) -> tuple[int, ...]:
+    """Return which LiDAR sweeps may be learned from, by index.
+
+    Args:
+        sweeps: the sweeps' time steps.
+        split: of the views.
+        steps: the views' time steps.
+        track: none (A), those of steps of which all views train (B), or all (C).
+    """
+    if track == "C":
+        return tuple(range(len(sweeps)))
+    train, test = ({steps[i] for i in part} for part in (split.train, split.test))
+    return tuple(i for i, step in enumerate(sweeps) if track == "B" and step in train - test)
+
+
+def check_positive(n: int) -> None:
+    """Refuse what no views can be counted by."""
     if n < 0:
         raise UsageError(f"--hold-every {n}: expected 0 (none) or more.")
+
+
+def every_nth(count: int, n: int) -> Split:
+    """Hold out the views whose index is a multiple of n; a single view is kept for training."""
+    check_positive(n)
     held = set(range(0, count, n)) if count > 1 else set()
     return Split(
         tuple(i for i in range(count) if i not in held),

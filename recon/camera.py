@@ -64,6 +64,33 @@ class Intrinsics:
                 x, y = np.where(beyond, np.nan, x), np.where(beyond, np.nan, y)
             return self.fx * x + self.cx, self.fy * y + self.cy
 
+    def undistorted(self, pixels: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
+        """Return where points of the photo as stored lie in the undistorted photo.
+
+        Newton's method on the lens model, with differences for slopes; NaN where it finds no ray.
+        """
+        if self.distortion is None:
+            return pixels
+        focal, centre = np.array([self.fx, self.fy]), np.array([self.cx, self.cy])
+        goal = (pixels - centre) / focal
+        x, y = goal.T
+        step = 1e-6
+        with np.errstate(all="ignore"):
+            for _ in range(12):
+                (u, v), (ux, vx), (uy, vy) = (
+                    self.distortion.distort(*at) for at in ((x, y), (x + step, y), (x, y + step))
+                )
+                a, b, c, d = ((ux - u), (uy - u), (vx - v), (vy - v))
+                off_x, off_y = goal[:, 0] - u, goal[:, 1] - v
+                scale = step / (a * d - b * c)
+                x, y = x + (d * off_x - b * off_y) * scale, y + (a * off_y - c * off_x) * scale
+            missed = np.hypot(*(goal.T - self.distortion.distort(x, y))) > 1e-6
+            radius = np.hypot(x, y)
+            beyond = radius > self.distortion.limit(float(np.nanmax(radius, initial=1e-9)))
+        found: np.ndarray = np.stack([x, y], axis=-1) * focal + centre
+        found[missed | beyond | ~np.isfinite(radius)] = np.nan
+        return found
+
 
 def project(
     camera: Camera, points: Float[Tensor, "n 3"]

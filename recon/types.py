@@ -21,6 +21,8 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from recon.drive_types import Boxes, RollingShutter, Sweep
+
 
 @dataclass(frozen=True, eq=False)
 class Camera:
@@ -131,6 +133,10 @@ class View:
     """Which camera of a rig; empty where there is one."""
     time: float = 0.0
     """Seconds since the capture began; 0 where unknown."""
+    step: int | None = None
+    """The time step of a drive, the same for all cameras of the rig; None elsewhere."""
+    shutter: RollingShutter | None = None
+    """How the photo was read out; None where all lines are of one moment, or nothing is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +182,8 @@ class Split:
     test: tuple[int, ...]
     rule: str
     """For people: "every 8th by name", "the files' own", "lists"."""
+    sweeps: tuple[int, ...] = ()
+    """Which LiDAR sweeps may initialise and supervise; the others may only test."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +197,7 @@ class Capture:
     """Sorted by name."""
     split: Split
     points: PointCloud | None
-    """None where the source brings none."""
+    """None where the source brings none; of a drive, thinned from the training sweeps."""
     metric: bool
     """Whether lengths are metres."""
     to_source: Similarity
@@ -200,6 +208,10 @@ class Capture:
     """Choices a person should know of: the sub-model taken, the distortion undone."""
     warnings: tuple[str, ...] = ()
     """What was skipped, and why."""
+    lidar: tuple[Sweep, ...] = ()
+    """All sweeps, by time, whether they may train or not."""
+    boxes: tuple[Boxes, ...] = ()
+    """The tracked objects, by time step."""
 
     @property
     def train(self) -> tuple[View, ...]:
@@ -210,6 +222,11 @@ class Capture:
     def test(self) -> tuple[View, ...]:
         """The views that are held out."""
         return tuple(self.views[i] for i in self.split.test)
+
+    @property
+    def training_sweeps(self) -> tuple[Sweep, ...]:
+        """The sweeps that may be learned from."""
+        return tuple(self.lidar[i] for i in self.split.sweeps)
 
     @property
     def extent(self) -> float:

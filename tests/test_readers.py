@@ -27,7 +27,9 @@ def stem(name: str) -> str:
 
 
 def test_every_reader_has_a_writer_here() -> None:
-    assert {name.partition("-")[0] for name in WRITERS} == {reader.name for reader in READERS}
+    written = {name.partition("-")[0] for name in WRITERS}
+    drives = {"waymo-v1", "waymo-v2"}  # See test_waymo.
+    assert written | drives == {reader.name for reader in READERS}
 
 
 def test_cameras_come_back(written: tuple[Scene, Path, str]) -> None:
