@@ -47,4 +47,5 @@ class WaymoV1Reader(Reader):
         """Read the segment at a path, or the only one in it."""
         from recon.datasets.waymo_v1 import read_segment
 
-        return to_source(path, self.name, read_segment(path), options.drive)
+        last = None if options.drive.frames is None else max(0, options.drive.frames[1])
+        return to_source(path, self.name, read_segment(path, last), options.drive)

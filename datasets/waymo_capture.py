@@ -110,13 +110,14 @@ def choose_cameras(segment: Segment, wanted: Sequence[str]) -> tuple[str, ...]:
                 f"segment {segment.name}: camera {name} has no photo; "
                 f"--drive.cameras can name {', '.join(sorted(there)) or 'none'}."
             )
-    unknown = sorted(there - set(segment.cameras))
+    chosen = set(wanted) or there
+    unknown = sorted(chosen - set(segment.cameras))
     if unknown:
         raise DataError(
             f"segment {segment.name}: camera {unknown[0]} has photos and no calibration; download "
-            f"the calibration again, or name the others with --drive.cameras."
+            "the calibration again, or name the others with --drive.cameras."
         )
-    return tuple(name for name in CAMERAS.values() if name in (set(wanted) or there))
+    return tuple(name for name in CAMERAS.values() if name in chosen)
 
 
 def view_name(step: int, camera: str) -> str:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,12 @@ from recon.datasets.waymo_segment import (
 from recon.errors import DataError
 
 
-def read_segment(path: Path) -> Segment:
+def read_segment(path: Path, last: int | None = None) -> Segment:
     """Read the segment of a TFRecord, or of the only one in a folder.
+
+    Args:
+        path: of the file, or of the folder.
+        last: the last record to read, counted from 0; what follows may be damaged.
 
     Raises:
         DataError: there is not exactly one, or it is damaged; the message names the record.
@@ -52,7 +57,7 @@ def read_segment(path: Path) -> Segment:
         )
     first: Message = None
     frames: list[Frame] = []
-    for record, data in records(files[0]):
+    for record, data in islice(records(files[0]), None if last is None else last + 1):
         message = parse(record, data)
         first = message if first is None else first
         if message.context.name != first.context.name:

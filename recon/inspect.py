@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from recon.camera import inside, project
+from recon.drive_facts import DriveFacts, drive_facts
 from recon.errors import DataError
 from recon.photo_facts import Spread, luminance, sharpness, spread
 from recon.types import Capture, DepthMap, Exif, PointCloud, View
@@ -110,6 +111,8 @@ class Inspection:
     split: SplitFacts
     points: PointFacts | None
     depth: DepthFacts | None
+    drive: DriveFacts | None
+    """LiDAR, boxes and rolling shutter; None where the capture is no drive."""
     decoded: int
     """How many photos were decoded for what follows."""
     sharpness: Spread | None
@@ -135,6 +138,8 @@ def inspect_capture(capture: Capture, forecast: Forecaster | None = None) -> Ins
     unused = len(capture.views) - len(split.train) - len(split.test)
     pixels = max(view.camera.width * view.camera.height for view in capture.views)
     points = capture.points
+    warnings: list[str] = []
+    drive = drive_facts(capture, warnings)
     return Inspection(
         path=str(capture.path),
         format=capture.format,
@@ -146,12 +151,13 @@ def inspect_capture(capture: Capture, forecast: Forecaster | None = None) -> Ins
         split=SplitFacts(split.rule, len(split.train), len(split.test), unused),
         points=None if points is None else point_facts(points, capture.views),
         depth=photos.depth_facts(),
+        drive=drive,
         decoded=len(photos.names),
         sharpness=photos.spread(photos.sharpness, BLURRED, low_only=True),
         exposure=photos.spread(photos.luminance, EXPOSED, low_only=False),
         lens=lens_facts([view.exif for view in capture.views]),
         notes=capture.notes,
-        warnings=(*capture.warnings, *photos.warnings),
+        warnings=(*capture.warnings, *photos.warnings, *warnings),
         forecast=None if forecast is None else forecast(pixels, len(points) if points else 0),
     )
 

@@ -7,10 +7,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from recon.drive_facts import DriveFacts
 from recon.inspect import CameraFacts, Inspection, Range
 from recon.photo_facts import Spread
 
-CAMERAS = 4
+CAMERAS = 8
 """At most so many cameras are listed."""
 NAMES = 5
 """At most so many photos that stand out are named."""
@@ -49,6 +50,8 @@ def rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if i.depth is not None:
         at = depths(i.depth.depths, i.unit)
         yield "depth", f"{i.depth.views} views, {i.depth.coverage:.0%} of their pixels{at}"
+    if i.drive is not None:
+        yield from drive_rows(i.drive)
     if i.sharpness is not None:
         yield "sharpness", spread(i.sharpness, "perhaps blurred")
     if i.exposure is not None:
@@ -58,6 +61,27 @@ def rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if i.forecast is not None:
         memory, minutes = i.forecast.memory_bytes / 2**30, i.forecast.seconds / 60
         yield "forecast", f"about {minutes:.1f} min and {memory:.1f} GiB for the default fit"
+
+
+def drive_rows(facts: DriveFacts) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a drive."""
+    lidar, boxes, shutter = facts.lidar, facts.boxes, facts.shutter
+    if lidar is not None:
+        near = lidar.agreement
+        fit = "" if near is None else f", {near:.2f} px from where they project"
+        yield (
+            "LiDAR",
+            f"{lidar.sweeps} sweeps of about {lidar.returns} points, {lidar.training} to train; "
+            f"{lidar.shown:.0%} of the points have recorded pixels{fit}",
+        )
+    if boxes is not None:
+        yield "boxes", f"{boxes.boxes} of {boxes.tracks} objects, {boxes.moving} of them moving"
+    if shutter is not None:
+        yield (
+            "shutter",
+            f"rolling, {1000 * shutter.readout:.0f} ms: first and last lines disagree by "
+            f"{shutter.median:.1f} px (at most {shutter.largest:.1f}) on things 10 m away",
+        )
 
 
 def cameras(facts: tuple[CameraFacts, ...]) -> Iterator[str]:
