@@ -11,7 +11,7 @@ from recon.datasets.source import SourcePoints
 from recon.datasets.stored_image import ImageSource, open_bytes
 from recon.errors import DataError
 
-SWEEPS = 40
+SWEEPS = 24
 """At most so many sweeps are read, evenly chosen: a street is seen again and again."""
 SHRINK = 4
 """Photos are decoded at about this part of their size, which is enough for a first colour."""
@@ -85,7 +85,7 @@ def thinned(
     cells -= cells.min(axis=0)
     sizes = cells.max(axis=0) + 1
     keys = (cells[:, 0] * sizes[1] + cells[:, 1]) * sizes[2] + cells[:, 2]
-    order = np.argsort(~preferred, kind="stable")
+    order = np.concatenate([np.nonzero(preferred)[0], np.nonzero(~preferred)[0]])
     _, first = np.unique(keys[order], return_index=True)
     return np.sort(order[first])
 

@@ -29,6 +29,8 @@ INTRINSICS = ("f_u", "f_v", "c_u", "c_v", "k1", "k2", "p1", "p2", "k3")
 AXES = ("x", "y", "z")
 CAMERA, LASER = {"camera_name": BYTE}, {"laser_name": BYTE}
 TIME = {"frame_timestamp_micros": pa.int64()}
+LARGE = ("camera_image", "lidar", "lidar_camera_projection", "lidar_pose")
+"""Components of which a few rows are many bytes."""
 
 KEYS: dict[str, dict[str, pa.DataType]] = {
     "camera_image": TIME | CAMERA,
@@ -84,19 +86,27 @@ def write_v2(root: Path, segment: Segment, rows_per_group: int = 5) -> None:
     Args:
         root: the folder.
         segment: in memory or on disk.
-        rows_per_group: rows in a row group; the fewer, the less is read at once.
+        rows_per_group: rows of photos or range images in a row group; the fewer, the less is read
+            at once.
     """
     writers: dict[str, pq.ParquetWriter] = {}
+    waiting: dict[str, list[Row]] = {}
+
+    def flush(name: str) -> None:
+        if name not in writers:
+            file = root / name / f"{segment.name}.parquet"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            writers[name] = pq.ParquetWriter(file, schema(name))
+        writers[name].write_table(pa.Table.from_pylist(waiting.pop(name), schema(name)))
+
     try:
-        for name, rows in by_component(segment):
-            if rows and name not in writers:
-                file = root / name / f"{segment.name}.parquet"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                writers[name] = pq.ParquetWriter(file, schema(name))
-            for start in range(0, len(rows), rows_per_group):
-                chunk = rows[start : start + rows_per_group]
-                filled = [{"key.segment_context_name": segment.name, **row} for row in chunk]
-                writers[name].write_table(pa.Table.from_pylist(filled, schema(name)))
+        for name, row in by_component(segment):
+            row = {"key.segment_context_name": segment.name, **row}
+            waiting.setdefault(name, []).append(row)
+            if name in LARGE and len(waiting[name]) == rows_per_group:
+                flush(name)
+        for name in list(waiting):
+            flush(name)
     finally:
         for writer in writers.values():
             writer.close()
@@ -115,21 +125,25 @@ def schema(name: str) -> pa.Schema:
 Row = dict[str, Any]
 
 
-def by_component(segment: Segment) -> Iterator[tuple[str, list[Row]]]:
-    """Yield rows of components, frame by frame, so that one frame is in memory."""
-    yield "camera_calibration", cameras(segment)
-    yield "lidar_calibration", lasers(segment)
+def by_component(segment: Segment) -> Iterator[tuple[str, Row]]:
+    """Yield rows and their components, frame by frame, so that one frame is in memory."""
+    for row in cameras(segment):
+        yield "camera_calibration", row
+    for row in lasers(segment):
+        yield "lidar_calibration", row
     for frame in segment.frames:
         time = {"key.frame_timestamp_micros": frame.timestamp_micros}
-        yield "camera_image", [time | image_row(image) for image in frame.images]
+        for image in frame.images:
+            yield "camera_image", time | image_row(image)
         if frame.vehicle_to_world is not None:
             pose = {"world_from_vehicle.transform": frame.vehicle_to_world.ravel()}
-            yield "vehicle_pose", [time | full("vehicle_pose", pose)]
+            yield "vehicle_pose", time | full("vehicle_pose", pose)
         for scan in frame.scans.read() if frame.scans is not None else []:
+            key = {"key.laser_name": number_of(LASERS, scan.laser)}
             for name, row in scan_rows(scan):
-                key = {"key.laser_name": number_of(LASERS, scan.laser)}
-                yield name, [time | key | full(name, row)]
-        yield "lidar_box", [time | row for row in boxes(frame)]
+                yield name, time | key | full(name, row)
+        for row in boxes(frame):
+            yield "lidar_box", time | row
 
 
 def full(component: str, row: Row) -> Row:

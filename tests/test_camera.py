@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -75,3 +76,49 @@ def test_look_at_sees_the_target_in_the_middle(position: list[float], target: li
 def test_look_at_refuses_its_own_up() -> None:
     with pytest.raises(ValueError, match="up direction"):
         look_at(torch.zeros(3), torch.tensor([0.0, 1.0, 0.0]), torch.tensor([0.0, 1.0, 0.0]))
+
+
+lenses = st.builds(
+    Brown,
+    k1=st.floats(-0.1, 0.1),
+    k2=st.floats(-0.1, 0.1),
+    p1=st.floats(-2e-3, 2e-3),
+    p2=st.floats(-2e-3, 2e-3),
+)
+
+
+@given(lenses)
+def test_undistorted_inverts_the_maps(lens: Brown) -> None:
+    intrinsics = Intrinsics(64, 48, 70.0, 71.0, 33.0, 23.0, lens)
+    x, y = intrinsics.undistortion_maps()
+    kept = np.isfinite(x)
+    rows, columns = np.nonzero(kept)
+    found = intrinsics.undistorted(np.stack([x[kept], y[kept]], axis=-1))
+    expected = np.stack([columns + 0.5, rows + 0.5], axis=-1)
+    # Some rays at the border of the lens' domain cannot be told from those beyond it.
+    good = np.isfinite(found).all(axis=1)
+    assert good.mean() > 0.95
+    np.testing.assert_allclose(found[good], expected[good], atol=1e-3)
+
+
+def test_undistorted_agrees_with_opencv() -> None:
+    lens = Brown(k1=0.04, k2=-0.33, p1=0.001, p2=-0.0016)
+    intrinsics = Intrinsics(1920, 1280, 2044.5, 2044.5, 949.6, 633.2, lens)
+    pixels = np.random.default_rng(0).uniform([0, 0], [1920, 1280], (500, 2))
+    matrix = np.array([[2044.5, 0, 949.6], [0, 2044.5, 633.2], [0, 0, 1.0]])
+    numbers = np.array([lens.k1, lens.k2, lens.p1, lens.p2, lens.k3])
+    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-12)
+    expected = cv2.undistortPoints(pixels[:, None], matrix, numbers, None, None, matrix, criteria)[
+        :, 0
+    ]
+    np.testing.assert_allclose(intrinsics.undistorted(pixels), expected, atol=1e-4)
+
+
+def test_beyond_the_lens_there_is_no_ray() -> None:
+    intrinsics = Intrinsics(64, 48, 40.0, 40.0, 32.0, 24.0, Brown(k1=-0.3))
+    found = intrinsics.undistorted(np.array([[32.0, 24.0], [900.0, 24.0]]))
+    assert np.isfinite(found[0]).all()
+    assert np.isnan(found[1]).all()
+    pinhole = Intrinsics(64, 48, 40.0, 40.0, 32.0, 24.0)
+    np.testing.assert_array_equal(pinhole.undistorted(found[:1]), found[:1])
+    assert intrinsics.undistorted(np.zeros((0, 2))).shape == (0, 2)

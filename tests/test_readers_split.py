@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from recon.datasets.reader import ReadOptions
 from recon.datasets.source import SourceSplit
-from recon.datasets.split import ordinal, split_views
+from recon.datasets.split import ordinal, split_views, training_sweeps
 from recon.errors import DataError, UsageError
+from recon.types import Split
 
 NAMES = [f"cam/{i:02d}.jpg" for i in range(10)]
 
@@ -71,3 +72,36 @@ def test_lists_that_cannot_be_followed(tmp_path: Path) -> None:
 )
 def test_ordinals(n: int, word: str) -> None:
     assert ordinal(n) == word
+
+
+@given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 12), st.integers(0, 9))
+def test_drives_are_split_by_time_step(count: int, cameras: int, n: int, first: int) -> None:
+    steps = [first + 2 * step for _ in range(cameras) for step in range(count)]
+    names = [f"{i:04d}" for i in range(len(steps))]
+    if n == 1 and count == 1:
+        return
+    split = split_views(names, None, ReadOptions(hold_every=n), steps)
+    held = {steps[i] for i in split.test}
+    assert held == {first + 2 * k for k in range(n, count, n)}
+    assert {steps[i] for i in split.train} == set(steps) - held
+    assert len(split.train) + len(split.test) == len(names)
+
+
+def test_drives_hold_out_every_tenth_step_where_nobody_says() -> None:
+    names = [f"{i:04d}" for i in range(42)]
+    split = split_views(names, None, ReadOptions(), [*range(21), *range(21)])
+    assert split.test == (10, 20, 31, 41)
+    assert split_views(names, None, ReadOptions()).test == tuple(range(0, 42, 8))
+    assert split_views(names, None, ReadOptions(hold_every=0), list(range(42))).test == ()
+    with pytest.raises(UsageError, match="--hold-every -1"):
+        split_views(names, None, ReadOptions(hold_every=-1), list(range(42)))
+
+
+def test_sweeps_of_held_out_steps_never_train_but_on_track_c() -> None:
+    steps = [0, 1, 2, 0, 1, 2]
+    split = Split((0, 1, 2, 3, 5), (4,), "lists")
+    sweeps = [0, 1, 2, 3]
+    assert training_sweeps(sweeps, split, steps, "A") == ()
+    # Of step 1, one camera tests; of step 3, none is there.
+    assert training_sweeps(sweeps, split, steps, "B") == (0, 2)
+    assert training_sweeps(sweeps, split, steps, "C") == (0, 1, 2, 3)
