@@ -5,13 +5,13 @@ Left in, it is learned as black things close to every camera, and a rim of one p
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from recon.datasets.decode import decode
+from recon.datasets.stored_image import ImageSource
 
 SAMPLED = 8
 """Photos that are looked at, spread over the capture."""
@@ -26,7 +26,7 @@ MOST = 0.05
 
 
 def black_border(
-    photos: Sequence[Path], upright: bool, background: tuple[float, float, float]
+    photos: Sequence[ImageSource], upright: bool, background: tuple[float, float, float]
 ) -> Bool[np.ndarray, "h w"] | None:
     """Find the pixels at the edge that are black in every photo of one camera; None where none are.
 

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from dataclasses import asdict, astuple, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from recon.datasets.points import place_points
 from recon.datasets.poses import checked_pose
 from recon.datasets.source import ReadOptions, SourceCapture, SourceView
 from recon.datasets.split import split_views, training_sweeps
+from recon.datasets.stored_image import ImageSource
 from recon.datasets.undistort import share_kept
 from recon.errors import DataError, UsageError
 from recon.types import Capture, Exif, Similarity, View
@@ -226,7 +226,7 @@ def find_borders(
     usable: list[Usable], background: tuple[float, float, float], notes: list[str]
 ) -> dict[CameraKey, Border]:
     """Find the black border of each camera whose photos came undistorted, and tell of it."""
-    groups: dict[CameraKey, list[Path]] = {}
+    groups: dict[CameraKey, list[ImageSource]] = {}
     for found in usable:
         if found.intrinsics.distortion is None:
             groups.setdefault(camera_key(found), []).append(found.view.image)
