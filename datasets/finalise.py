@@ -95,7 +95,8 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
         format=source.format,
         views=views,
         split=split,
-        points=place_points(points, views, offset, warnings),
+        # LiDAR sees all around, so only points that the source brings can tell of wrong poses.
+        points=place_points(points, views if source.points else (), offset, warnings),
         metric=source.metric,
         to_source=Similarity.shift(torch.from_numpy(offset)),
         background=source.background if transparent(usable) else BLACK,

@@ -30,7 +30,7 @@ def place_points(
     positions = points.positions[finite] - offset
     if len(positions) == 0:
         return None
-    behind = int(behind_all(positions, views).sum())
+    behind = int(behind_all(positions, views).sum()) if views else 0
     if behind == len(positions):
         warnings.append(
             "all points lie behind all cameras: the poses are probably inverted "

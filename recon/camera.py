@@ -82,6 +82,8 @@ class Intrinsics:
                 )
                 a, b, c, d = ((ux - u), (uy - u), (vx - v), (vy - v))
                 off_x, off_y = goal[:, 0] - u, goal[:, 1] - v
+                if not (np.hypot(off_x, off_y) > 1e-10).any():
+                    break
                 scale = step / (a * d - b * c)
                 x, y = x + (d * off_x - b * off_y) * scale, y + (a * off_y - c * off_x) * scale
             missed = np.hypot(*(goal.T - self.distortion.distort(x, y))) > 1e-6
