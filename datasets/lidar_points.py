@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from PIL import Image
 
 from recon.datasets.drive_source import SourceBoxes, SourceReturns, SourceSweep
+from recon.datasets.poses import FARTHEST
 from recon.datasets.source import SourcePoints
 from recon.datasets.stored_image import ImageSource, open_bytes
 from recon.errors import DataError
@@ -70,7 +71,8 @@ def thinned_sweep(
     """Return one sweep's standing points, thinned, their colours, and whether a photo gave them."""
     returns = sweep.read()
     colors, known = colored(returns, sweep, photos, warnings)
-    still = np.nonzero(standing(returns.positions, boxes.get(sweep.step)))[0]
+    known_places = (np.abs(returns.positions) < FARTHEST).all(axis=1)
+    still = np.nonzero(known_places & standing(returns.positions, boxes.get(sweep.step)))[0]
     kept = still[thinned(returns.positions[still], known[still], voxel)]
     return returns.positions[kept], colors[kept], known[kept]
 

@@ -2,7 +2,8 @@
 
 A row group is the least that can be read of a Parquet file. Where one is larger than a few photos,
 as in files written at once, the columns asked for are first copied, streaming, to a scratch file
-with small row groups, which goes when the process ends. So memory does not grow with the file.
+with small row groups, which goes when the process ends. So memory does not grow with the file,
+beyond its largest page.
 """
 
 import atexit
@@ -10,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class ParquetRows:
         with self.named():
             self.file = pq.ParquetFile(path)
         self.columns: list[str] = self.file.schema_arrow.names
+        self.groups: dict[tuple[str, ...], RowGroups] = {}
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -70,8 +72,11 @@ class ParquetRows:
         """Read a whole column of small values; of one that is missing, None for each row."""
         if column not in self.columns:
             return [None] * len(self)
+        # Damaged levels can leave values out without Arrow's notice.
         with self.named():
             values: list[Any] = self.file.read(columns=[column]).column(0).to_pylist()
+            if len(values) != len(self):
+                raise ValueError(f"column {column} has {len(values)} of {len(self)} values")
         return values
 
     def row(self, index: int, columns: tuple[str, ...]) -> dict[str, Any]:
@@ -79,19 +84,19 @@ class ParquetRows:
 
         Raises:
             DataError: the file is damaged; the message names the row.
+            ResourceError: the disk has no room for a scratch file.
         """
         with self.named(f", row {index}"):
-            path = split(self.path, columns)
-            group, start = position(path, index)
-            table = read_group(path, group, columns)
-            return {name: table.column(name)[index - start] for name in columns}
+            if columns not in self.groups:
+                self.groups[columns] = RowGroups(split(self.path, self.file, columns), columns)
+            return self.groups[columns].row(index)
 
     @contextmanager
     def named(self, where: str = "") -> Iterator[None]:
         """Turn what Arrow raises into an error that names the file."""
         try:
             yield
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise DataError(
                 f"{self.path}{where}: component {self.what} cannot be read ({first_line(error)}). "
                 "Download it again; an encrypted file must be decrypted first."
@@ -103,40 +108,34 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-@lru_cache(maxsize=32)
-def opened(path: Path) -> pq.ParquetFile:
-    """Return an open file; files are kept open, as their footers take time to read."""
-    return pq.ParquetFile(path)
+class RowGroups:
+    """A Parquet file whose row groups fit into memory; the last one read is kept."""
+
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+        """Open a file to read some of its columns."""
+        self.file = pq.ParquetFile(path)
+        self.columns = columns
+        meta = self.file.metadata
+        counts = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+        self.starts = np.cumsum([0, *counts])
+        self.kept: tuple[int, pa.Table] | None = None
+
+    def row(self, index: int) -> dict[str, Any]:
+        """Read one row, as Arrow scalars."""
+        group = int(np.searchsorted(self.starts, index, side="right")) - 1
+        if self.kept is None or self.kept[0] != group:
+            self.kept = group, self.file.read_row_group(group, columns=list(self.columns))
+        table, row = self.kept[1], index - int(self.starts[group])
+        return {name: table.column(name)[row] for name in self.columns}
 
 
-@cache
-def starts(path: Path) -> np.ndarray:
-    """Return the index of the first row of each row group, and of the end."""
-    meta = opened(path).metadata
-    counts = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
-    return np.concatenate([[0], np.cumsum(counts)])
-
-
-def position(path: Path, index: int) -> tuple[int, int]:
-    """Return the row group that holds a row, and the index of its first row."""
-    group = int(np.searchsorted(starts(path), index, side="right")) - 1
-    return group, int(starts(path)[group])
-
-
-@lru_cache(maxsize=4)
-def read_group(path: Path, group: int, columns: tuple[str, ...]) -> pa.Table:
-    """Read some columns of a row group; the last few are kept."""
-    return opened(path).read_row_group(group, columns=list(columns))
-
-
-@cache
-def split(path: Path, columns: tuple[str, ...]) -> Path:
-    """Return a file with these columns in row groups that are small enough.
+def split(path: Path, file: pq.ParquetFile, columns: tuple[str, ...]) -> Path:
+    """Return the path of a file with these columns in row groups that are small enough.
 
     Raises:
         ResourceError: the disk has no room for a scratch file.
     """
-    meta = opened(path).metadata
+    meta = file.metadata
     sizes = [group_bytes(meta.row_group(i), columns) for i in range(meta.num_row_groups)]
     if max(sizes, default=0) <= LARGEST:
         return path

@@ -47,7 +47,25 @@ class Component:
             DataError: it is missing.
         """
         self.rows.require([f"key.{short}"], AGAIN)
-        return self.rows.small(f"key.{short}")
+        return self.filled(f"key.{short}")
+
+    def each(self, short: str) -> list[Any]:
+        """Read a column of small values whole.
+
+        Raises:
+            DataError: a row has no value.
+        """
+        return self.filled(self.column(short))
+
+    def filled(self, column: str) -> list[Any]:
+        """Read a column by its full name; every row has a value."""
+        values = self.rows.small(column)
+        if None in values:
+            raise DataError(
+                f"{self.rows.path}, row {values.index(None)}: component {self.name} has nothing in "
+                f"{column}; download it again."
+            )
+        return values
 
     def times(self) -> list[int]:
         """Read the frame of each row, in microseconds since 1970."""

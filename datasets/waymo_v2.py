@@ -112,7 +112,7 @@ def images_of(part: Component) -> dict[int, list[CameraImage]]:
     """Return the photos by time, each frame's in the order of the file."""
     part.require(("image", "pose.transform", "pose_timestamp"), NOTHING)
     times, names = part.times(), part.names("camera_name", CAMERAS)
-    poses, pose_times = part.small("pose.transform"), part.small("pose_timestamp")
+    poses, pose_times = part.small("pose.transform"), part.each("pose_timestamp")
     moved = table(part, [f"velocity.linear_velocity.{a}" for a in "xyz"])
     turned = table(part, [f"velocity.angular_velocity.{a}" for a in "xyz"])
     clock = ("shutter", "camera_trigger_time", "camera_readout_done_time")
@@ -147,7 +147,7 @@ def cameras_of(part: Component) -> dict[str, CameraCalibration]:
     columns = [f"intrinsic.{name}" for name in INTRINSICS]
     part.require((*columns, "extrinsic.transform", "width", "height"), NOTHING)
     names, poses = part.names("camera_name", CAMERAS), part.small("extrinsic.transform")
-    sizes = zip(part.small("width"), part.small("height"), strict=True)
+    sizes = zip(part.each("width"), part.each("height"), strict=True)
     directions = part.small("rolling_shutter_direction")
     return {
         name: CameraCalibration(
@@ -193,7 +193,7 @@ def objects_of(
     columns = [f"box.{name}" for name in BOX]
     part.require((*columns, "type"), NO_LIDAR)
     times, tracks = part.times(), part.key("laser_object_id")
-    kinds: list[Any] = part.small("type")
+    kinds: list[Any] = part.each("type")
     numbers = table(part, columns)
     speeds = table(part, [f"speed.{axis}" for axis in "xyz"])
     # The upward speed is often not given, and then hardly matters.

@@ -54,8 +54,8 @@ class FitSettings:
     """Everything that decides how a fit runs, resolved; saved as config.json."""
 
     data: Path
-    """A capture: a folder with COLMAP, transforms.json, poses_bounds.npy or Blender files; `demo`
-    is the street that comes with recon."""
+    """A capture: a folder with COLMAP, transforms.json, poses_bounds.npy or Blender files, or a
+    Waymo segment; `demo` is the street that comes with recon."""
     read: Annotated[ReadOptions, tyro.conf.arg(name="")] = field(default_factory=ReadOptions)
     preset: Literal["quick", "standard", "thorough"] = "standard"
     """How much work: quick is for a first look, thorough for results."""

@@ -1,10 +1,12 @@
 """A drive written as Waymo v1 and as v2 reads back as itself, and as its own exact geometry."""
 
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -15,6 +17,7 @@ from recon.camera import inside, project
 from recon.datasets import parquet_rows
 from recon.datasets.drive_source import DriveOptions
 from recon.datasets.reader import ReadOptions, read_capture
+from recon.datasets.waymo_segment import CAMERAS
 from recon.datasets.waymo_write_v1 import write_v1
 from recon.datasets.waymo_write_v2 import write_v2
 from recon.errors import DataError, UsageError
@@ -308,13 +311,32 @@ def test_one_large_row_group_is_split_on_disk(
         copy.parent.mkdir(parents=True)
         pq.write_table(pq.read_table(file), copy)
     a, b = read_capture(tmp_path / "v2"), read_capture(folder / "v2")
-    scratch = parquet_rows.split(
-        tmp_path / "v2/camera_image" / f"{NAME}.parquet", ("[CameraImageComponent].image",)
-    )
+    file = tmp_path / "v2/camera_image" / f"{NAME}.parquet"
+    scratch = parquet_rows.split(file, pq.ParquetFile(file), ("[CameraImageComponent].image",))
     assert pq.ParquetFile(scratch).metadata.num_row_groups > 5
     for one, other in zip(a.views, b.views, strict=True):
         assert torch.equal(one.photo.pixels(), other.photo.pixels())
     assert torch.equal(a.lidar[7].returns().positions, b.lidar[7].returns().positions)
+
+
+def test_tables_of_single_precision_with_names_for_keys(folder: Path, tmp_path: Path) -> None:
+    """The tables that Waymo published have float32 transforms, and cameras by name or number."""
+    shutil.copytree(folder / "v2", tmp_path / "v2")
+    file = tmp_path / "v2/camera_image" / f"{NAME}.parquet"
+    table, pose = pq.read_table(file), "[CameraImageComponent].pose.transform"
+    single = table.column(pose).cast(pa.list_(pa.float32(), 16))
+    names = [CAMERAS[number] for number in table.column("key.camera_name").to_pylist()]
+    table = table.set_column(table.column_names.index(pose), pose, single)
+    at = table.column_names.index("key.camera_name")
+    pq.write_table(table.set_column(at, "key.camera_name", pa.array(names)), file)
+    a, b = read_capture(tmp_path / "v2"), read_capture(folder / "v2")
+    assert [view.name for view in a.views] == [view.name for view in b.views]
+    for one, other in zip(a.views, b.views, strict=True):
+        apart = (
+            a.to_source.apply(one.camera.position[None])
+            - b.to_source.apply(other.camera.position[None])
+        ).norm()
+        assert apart < 4e-3  # Half a step of float32 at 42 km, in three axes.
 
 
 def test_velocity_is_that_of_the_path() -> None:

@@ -1,5 +1,6 @@
 """Damaged and incomplete segments end in an error that says what is wrong and what still works."""
 
+import contextlib
 import gzip
 import struct
 from dataclasses import replace
@@ -224,6 +225,27 @@ def test_a_missing_column_is_named(root: Path, name: str, column: str, still: st
         assert len(read(root, CAMERAS_ONLY).views) == 2 * STEPS
 
 
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("camera_image", "key.frame_timestamp_micros"),
+        ("camera_image", "[CameraImageComponent].pose_timestamp"),
+        ("camera_calibration", "[CameraCalibrationComponent].width"),
+        ("lidar", "key.laser_name"),
+    ],
+)
+def test_an_empty_value_names_its_row(root: Path, name: str, column: str) -> None:
+    file = component(root, name)
+    table = pq.read_table(file)
+    kind = table.schema.field(column).type
+    values = [*table.column(column).to_pylist()[:1], *[None] * (len(table) - 1)]
+    at = table.column_names.index(column)
+    pq.write_table(table.set_column(at, column, pa.array(values, kind)), file)
+    with pytest.raises(DataError) as error:
+        read(root)
+    assert f"row 1: component {name} has nothing in {column}" in str(error.value)
+
+
 def test_columns_that_one_can_do_without(root: Path) -> None:
     file = component(root, "camera_image")
     table = pq.read_table(file)
@@ -406,6 +428,31 @@ def test_any_damage_is_found(small: tuple[Path, bytes], where: float, junk: byte
         return
     with pytest.raises(DataError):
         read(file)
+
+
+@pytest.fixture(scope="module")
+def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("fuzz"), "v2", make_drive(STEPS))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["camera_calibration", "vehicle_pose", "lidar_box", "camera_image", "lidar"]),
+    st.floats(0, 1),
+    st.binary(min_size=1, max_size=12),
+)
+def test_any_bytes_in_a_component(small_root: Path, name: str, where: float, junk: bytes) -> None:
+    """Parquet has no checksums as a rule, so some damage is only a strange value."""
+    file = component(small_root, name)
+    whole = file.read_bytes()
+    start = int(where * (len(whole) - len(junk)))
+    file.write_bytes(whole[:start] + junk + whole[start + len(junk) :])
+    try:
+        with contextlib.suppress(DataError):
+            for view in read(small_root).views:
+                assert bool(view.camera.world_to_camera.isfinite().all())
+    finally:
+        file.write_bytes(whole)
 
 
 def test_a_checksum_by_the_book() -> None:
