@@ -117,11 +117,11 @@ def to_frame(record: Record, message: Message) -> Frame:
     )
 
 
-def matrix(record: Record, transform: Message, what: str) -> Float64[np.ndarray, "4 4"]:
+def matrix(where: object, transform: Message, what: str) -> Float64[np.ndarray, "4 4"]:
     """Return a transform as a matrix."""
     values = np.array(transform.transform)
     if values.shape != (16,):
-        raise DataError(f"{record}: its {what} has {len(values)} numbers; expected 16.")
+        raise DataError(f"{where}: its {what} has {len(values)} numbers; expected 16.")
     return values.reshape(4, 4)
 
 
@@ -244,7 +244,7 @@ def to_camera(message: Message) -> CameraCalibration:
     return CameraCalibration(
         name,
         lens_of(message.width, message.height, list(message.intrinsic)),
-        np.array(message.extrinsic.transform).reshape(4, 4),
+        matrix(f"camera {name}", message.extrinsic, "extrinsic"),
         READ_OUT.get(message.rolling_shutter_direction),
     )
 
@@ -252,9 +252,10 @@ def to_camera(message: Message) -> CameraCalibration:
 def to_laser(message: Message) -> LaserCalibration:
     """Translate a laser's calibration."""
     beams = np.array(message.beam_inclinations)
+    name = name_of(LASERS, message.name)
     return LaserCalibration(
-        name_of(LASERS, message.name),
-        np.array(message.extrinsic.transform).reshape(4, 4),
+        name,
+        matrix(f"laser {name}", message.extrinsic, "extrinsic"),
         (message.beam_inclination_min, message.beam_inclination_max),
         beams if len(beams) else None,
     )
