@@ -271,7 +271,9 @@ def describe(usable: list[Usable], source: SourceCapture) -> list[str]:
     if turned:
         notes.append(f"{turned} photos turned by their EXIF orientation, to fit their cameras")
     if transparent(usable):
-        notes.append(f"transparent photos laid on sRGB {source.background}")
+        named = {BLACK: "black", (1.0, 1.0, 1.0): "white"}
+        color = named.get(source.background, f"sRGB {source.background}")
+        notes.append(f"transparent photos are laid on {color}")
     return notes
 
 

@@ -27,6 +27,8 @@ def main() -> None:
     except BrokenPipeError:
         # Python would complain again when it flushes what nobody reads any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except MemoryError:
+        _end("not enough memory; ask for less with --downscale, --width or --max-gaussians", 4)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         _end(f"{error.filename or 'the output'}: {error.strerror or error}", 4)
@@ -40,8 +42,10 @@ def _run() -> None:
     import tyro
 
     from recon.commands.choice import Command
+    from recon.commands.optional import REGISTRY
 
-    tyro.cli(Command, prog="recon", description=ABOUT, config=(tyro.conf.FlagCreatePairsOff,))()
+    config = (tyro.conf.FlagCreatePairsOff,)
+    tyro.cli(Command, prog="recon", description=ABOUT, config=config, registry=REGISTRY)()
     print(end="", flush=True)
 
 

@@ -1,5 +1,6 @@
 """Which pictures to take: views of a capture, or a path through it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,6 +14,9 @@ from recon.types import Camera, Capture, View
 
 ViewChoice = Literal["test", "train", "all"]
 PathChoice = Literal["through", "spin", "wobble"]
+
+WIDEST = 16384
+"""px; a picture of that width already takes gigabytes to render."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,13 @@ def shots_along(capture: Capture, stage: Stage, settings: PathSettings) -> list[
     """Return numbered shots on a path; of a rig, the first sensor leads.
 
     Raises:
-        UsageError: no picture is asked for.
+        UsageError: no picture is asked for, or the radius is no length.
         DataError: there is no such view, or this capture has no such path.
     """
     if settings.frames < 1:
         raise UsageError(f"a path of {settings.frames} frames; expected 1 or more")
+    if not 0 <= settings.radius < math.inf:
+        raise UsageError(f"--radius {settings.radius}: expected 0 or more.")
     views = [view for view in capture.views if view.sensor == capture.views[0].sensor]
     cameras = [view.camera for view in views]
     match settings.path:
@@ -72,10 +78,10 @@ def at_width(shots: Sequence[Shot], width: int) -> list[Shot]:
     """Return the shots with another number of columns; rows follow.
 
     Raises:
-        UsageError: the width is below 1.
+        UsageError: the width is below 1 or beyond WIDEST.
     """
-    if width < 1:
-        raise UsageError(f"pictures {width} pixels wide; expected 1 or more")
+    if not 1 <= width <= WIDEST:
+        raise UsageError(f"pictures {width} pixels wide; expected 1 to {WIDEST}")
 
     def scaled(camera: Camera) -> Camera:
         return resized(camera, width, max(1, round(camera.height * width / camera.width)))

@@ -116,5 +116,7 @@ def test_any_width_keeps_the_aspect():
 def test_no_pictures_and_no_pixels_are_refused():
     with pytest.raises(UsageError, match="a path of 0 frames"):
         shots_along(capture(), ball(), PathSettings(frames=0))
+    with pytest.raises(UsageError, match="--radius"):
+        shots_along(capture(), ball(), PathSettings("wobble", radius=float("nan")))
     with pytest.raises(UsageError, match="0 pixels wide"):
         at_width([Shot("a", capture().views[0].camera)], 0)

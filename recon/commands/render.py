@@ -35,9 +35,13 @@ class LensSettings:
         """Return the lens, or None for a picture that is sharp everywhere.
 
         Raises:
-            UsageError: both lenses are asked for, or metres are missing.
+            UsageError: both lenses are asked for, or a focus without one, or metres are missing.
         """
         if self.f_number is None and self.strength is None:
+            if self.focus is not None:
+                raise UsageError(
+                    "--lens.focus needs a lens: give --lens.strength or --lens.f-number as well."
+                )
             return None
         if self.f_number is not None and self.strength is not None:
             raise UsageError("--lens.f-number and --lens.strength are two lenses; give one.")
@@ -78,6 +82,8 @@ class Render:
 
     def __call__(self) -> None:
         """Render, and print where the pictures are."""
+        if not self.fps > 0:
+            raise UsageError(f"--fps {self.fps}: expected more than 0.")
         run = Run(self.run)
         settings, capture = reopen(run, self.data)
         saved = newest(run)
