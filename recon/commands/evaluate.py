@@ -55,12 +55,9 @@ def evaluate(
     protocol = "full@1"
     folder = run.evaluations / protocol
     gaussians = saved.gaussians.to(rasterizer.device)
-    sh_degree = run.settings().sh_degree
     with counting("rendering", len(capture.test), quiet) as done:
-        predict(
-            gaussians, capture.test, rasterizer, capture.background, folder, sh_degree=sh_degree,
-            on_view=done,
-        )  # fmt: skip
+        # Harmonics above the degree of the fit are zeros, so all may be drawn.
+        predict(gaussians, capture.test, rasterizer, capture.background, folder, on_view=done)
     facts = {
         "gaussians": len(gaussians),
         "seconds": saved.seconds,

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from recon.gaussians import HARMONIC_BAND_0, Gaussians
+from recon.gaussians import HARMONIC_BAND_0, Gaussians, rotations
 from recon.raster.interface import ALPHA_MIN, DILATION, NEAR
 from recon.types import Camera, ThinLens
 
@@ -129,22 +129,12 @@ def _covariances(
     zero = torch.zeros_like(z)
     jacobian_x = torch.stack([camera.fx / z, zero, -camera.fx * u / z], -1)
     jacobian_y = torch.stack([zero, camera.fy / z, -camera.fy * v / z], -1)
-    axes = _rotations(gaussians.quaternions) * gaussians.scales[:, None, :]
+    axes = rotations(gaussians.quaternions) * gaussians.scales[:, None, :]
     pose = camera.world_to_camera.to(gaussians.means)
     to_image = torch.stack([jacobian_x, jacobian_y], -2) @ pose[:3, :3] @ axes
     covariances = to_image @ to_image.mT
     xx, yy = covariances[:, 0, 0] + DILATION, covariances[:, 1, 1] + DILATION
     return xx, covariances[:, 0, 1], yy
-
-
-def _rotations(quaternions: Float[Tensor, "n 4"]) -> Float[Tensor, "n 3 3"]:
-    w, x, y, z = (quaternions / quaternions.norm(dim=-1, keepdim=True)).unbind(-1)
-    rows = [
-        torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
-        torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
-        torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1),
-    ]
-    return torch.stack(rows, -2)
 
 
 def shade(gaussians: Gaussians, camera: Camera, sh_degree: int) -> Float[Tensor, "n 3"]:
