@@ -9,6 +9,7 @@ from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
 from recon.datasets.drive_source import DriveOptions, SourceBoxes
+from recon.datasets.drive_steps import choose_steps
 from recon.datasets.poses import checked_pose, from_camera_to_world
 from recon.datasets.source import SourceCapture, SourceView
 from recon.datasets.waymo_segment import (
@@ -21,7 +22,7 @@ from recon.datasets.waymo_segment import (
 )
 from recon.datasets.waymo_sweep import WaymoSweep
 from recon.drive_types import RollingShutter
-from recon.errors import DataError, UsageError
+from recon.errors import DataError
 
 CLOCKS = 0.5
 """Seconds that a photo may be from its frame; frames are 0.1 s apart."""
@@ -78,23 +79,6 @@ def to_source(path: Path, kind: str, segment: Segment, options: DriveOptions) ->
         ],
         boxes=[to_boxes(step, frame, began) for step, frame in chosen if frame.objects is not None],
     )
-
-
-def choose_steps(count: int, options: DriveOptions) -> range:
-    """Return the time steps to read.
-
-    Raises:
-        UsageError: there is none.
-    """
-    first, last = options.frames or (0, count - 1)
-    if options.stride < 1:
-        raise UsageError(f"--drive.stride {options.stride}: expected 1 or more.")
-    steps = range(max(first, 0), min(last, count - 1) + 1, options.stride)
-    if not steps:
-        raise UsageError(
-            f"--drive.frames {first} {last}: no such time step; there are 0 to {count - 1}."
-        )
-    return steps
 
 
 def choose_cameras(segment: Segment, wanted: Sequence[str]) -> tuple[str, ...]:
