@@ -53,6 +53,10 @@ class NoFile(Photo):
         """Know none."""
         return None
 
+    def sky(self) -> torch.Tensor | None:
+        """Know none."""
+        return None
+
 
 def prepare(settings: Settings) -> dict[str, Callable[[], None]]:
     """Build what is timed: the step, and its two kernels on the same input."""

@@ -140,7 +140,7 @@ def check(view: SourceView) -> Usable:
     """Check one view.
 
     Raises:
-        DataError: pose, intrinsics, photo, mask or depth cannot be used.
+        DataError: pose, intrinsics, photo, mask, depth or sky mask cannot be used.
     """
     lens = view.intrinsics
     bent = () if lens.distortion is None else astuple(lens.distortion)
@@ -152,7 +152,7 @@ def check(view: SourceView) -> Usable:
             "finite numbers and positive focal lengths and sizes"
         )
     pose = checked_pose(view.world_to_camera)
-    for kind, path in (("mask", view.mask), ("depth", view.depth)):
+    for kind, path in (("mask", view.mask), ("depth", view.depth), ("sky mask", view.sky)):
         if path is not None and not is_file(path):
             raise DataError(f"{path}: no such {kind}; put it there or take its entry out.")
     header = read_header(view.image)
@@ -204,6 +204,7 @@ def build_view(
         found.view.depth,
         found.view.depth_unit,
         border,
+        found.view.sky,
     )
     return View(
         name=found.view.name,

@@ -1,4 +1,4 @@
-"""Photos on disk: decoded when asked, undistorted, resized by area, with masks and depth.
+"""Photos on disk: decoded when asked, undistorted, resized by area, with masks, depth and sky.
 
 Intrinsics refer to the pixels as the file stores them: COLMAP and nerfstudio read photos without
 turning them by their EXIF orientation. Only where the camera's size fits the turned photo and not
@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from torch import Tensor
 
 from recon.camera import Intrinsics
@@ -41,6 +41,7 @@ class PhotoFile(Photo):
     depth_unit: float = 1.0
     border: Bool[np.ndarray, "a b"] | None = None
     """At the photo's own size, the pixels in which undistortion elsewhere has left nothing."""
+    sky_file: Path | None = None
 
     def pixels(self) -> UInt8[Tensor, "h w 3"]:
         """Decode the photo, undistorted and resized to its view's camera."""
@@ -58,14 +59,15 @@ class PhotoFile(Photo):
             return None
         use = np.ones((self.intrinsics.height, self.intrinsics.width), np.float32)
         if self.mask_file is not None:
-            mask = (decode_values(self.mask_file) > 0).astype(np.float32)
-            use = nearest(mask, self.intrinsics.width, self.intrinsics.height)
+            use = self.marked(self.mask_file)
         if self.border is not None:
             use = np.where(self.border, np.float32(0), use)
-        use = shrink(undistort(use, self.intrinsics, cv2.INTER_NEAREST), self.width, self.height)
-        # A pixel of the result counts when all that it averages does.
-        whole = torch.from_numpy(use > 1 - 1e-4)
+        whole = self.whole(use)
         return None if bool(whole.all()) else whole
+
+    def sky(self) -> Bool[Tensor, "h w"] | None:
+        """Return the pixels that are sky and nothing else; what is not seen is none."""
+        return None if self.sky_file is None else self.whole(self.marked(self.sky_file))
 
     def depth(self) -> DepthMap | None:
         """Return the measured depth, taken from the nearest value so that no edge is mixed."""
@@ -80,6 +82,18 @@ class PhotoFile(Photo):
         z = torch.from_numpy(values[row, column] * self.depth_unit).float()
         valid = torch.from_numpy(covered) & z.isfinite() & (z > 0)
         return DepthMap(torch.where(valid, z, 0.0), valid)
+
+    def marked(self, file: Path) -> Float32[np.ndarray, "a b"]:
+        """Return 1 where a mask is not black, at the photo's own size."""
+        marks = (decode_values(file) > 0).astype(np.float32)
+        return nearest(marks, self.intrinsics.width, self.intrinsics.height)
+
+    def whole(self, marks: Float32[np.ndarray, "a b"]) -> Bool[Tensor, "h w"]:
+        """Return which of the view's pixels are marked in all that they average."""
+        marks = shrink(
+            undistort(marks, self.intrinsics, cv2.INTER_NEAREST), self.width, self.height
+        )
+        return torch.from_numpy(marks > 1 - 1e-4)
 
     def expect(self, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
         """Refuse a photo that is not the one whose header was read."""

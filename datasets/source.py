@@ -66,6 +66,8 @@ class SourceView:
     step: int | None = None
     """The time step of a drive; None elsewhere."""
     shutter: RollingShutter | None = None
+    sky: Path | None = None
+    """An image that is white where the sky is, and black elsewhere."""
 
 
 @dataclass(frozen=True, eq=False)

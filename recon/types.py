@@ -8,7 +8,7 @@
 * Depth is z along the optical axis, not the distance along the ray.
 * Photos are sRGB, 8 bit; rendered images are float32 `h w 3` in [0, 1], sRGB. Blur is computed in
   linear light.
-* Masks say True for *use this pixel*.
+* Masks say True for *use this pixel*, sky masks for *sky and nothing else*.
 * Quaternions are (w, x, y, z). Spherical harmonics go to degree 3.
 """
 
@@ -117,6 +117,10 @@ class Photo(abc.ABC):
     @abc.abstractmethod
     def depth(self) -> DepthMap | None:
         """Return the measured depth that came with the photo, or None where there is none."""
+
+    @abc.abstractmethod
+    def sky(self) -> Bool[Tensor, "h w"] | None:
+        """Return the pixels that show nothing but sky, or None where nobody says."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,9 @@ class MemoryPhoto(Photo):
     def depth(self) -> DepthMap | None:
         return None
 
+    def sky(self) -> torch.Tensor | None:
+        return None
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

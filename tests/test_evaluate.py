@@ -45,6 +45,9 @@ class Held(Photo):
     def depth(self) -> DepthMap | None:
         return self.measured
 
+    def sky(self) -> Tensor | None:
+        return None
+
 
 def scene(count: int = 60, seed: int = 0) -> Gaussians:
     g = torch.Generator().manual_seed(seed)

@@ -142,6 +142,33 @@ def test_a_resized_pixel_is_valid_when_all_it_averages_is(tmp_path: Path) -> Non
     assert torch.nonzero(~valid).tolist() == [[2, 2]]
 
 
+def test_a_pixel_is_sky_when_all_of_it_is(tmp_path: Path) -> None:
+    sky = np.zeros((30, 40), np.uint8)
+    sky[:7, 5:40] = 255
+    file = saved(tmp_path / "a.png", NOISE)
+    assert photo(file).sky() is None
+    full = replace(photo(file), sky_file=saved(tmp_path / "s.png", sky)).sky()
+    assert full is not None
+    np.testing.assert_array_equal(full, sky > 0)
+    small = replace(photo(file, width=10, height=10), sky_file=tmp_path / "s.png").sky()
+    expected = np.zeros((10, 10), np.bool_)
+    expected[:2, 2:] = True  # Row 2 and column 1 hold a little that is not sky.
+    assert small is not None
+    np.testing.assert_array_equal(small, expected)
+
+
+def test_sky_is_undistorted_with_its_photo_and_ends_where_it_does(tmp_path: Path) -> None:
+    file = saved(tmp_path / "a.png", NOISE)
+    everywhere = saved(tmp_path / "s.png", np.full((30, 40), 255, np.uint8))
+    bent = replace(LENS, distortion=Brown(k1=0.3))  # The corners' rays lie beyond the photo.
+    view = replace(photo(file, bent), sky_file=everywhere)
+    sky, valid = view.sky(), view.valid()
+    assert sky is not None
+    assert valid is not None
+    assert torch.equal(sky, valid)
+    assert 0 < (~valid).sum() < valid.numel()
+
+
 @pytest.mark.parametrize("kind", ["png", "npy"])
 def test_depth_is_scaled_and_never_mixed(tmp_path: Path, kind: str) -> None:
     stored = np.full((30, 40), 1000, np.uint16)

@@ -35,6 +35,9 @@ class NoPhoto(Photo):
     def depth(self) -> DepthMap | None:
         return None
 
+    def sky(self) -> torch.Tensor | None:
+        return None
+
 
 def camera(x: float) -> Camera:
     pose = torch.eye(4)

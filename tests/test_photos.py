@@ -26,6 +26,9 @@ class Counted(Photo):
     def depth(self) -> DepthMap | None:
         return None
 
+    def sky(self) -> torch.Tensor | None:
+        return None
+
 
 def view(photo: Photo) -> View:
     return View("a", Camera(torch.eye(4), 20.0, 21.0, 6.5, 4.5, 13, 9), photo)

@@ -19,7 +19,7 @@ class NoPhoto(Photo):
     def pixels(self):
         raise AssertionError("a path needs no photo")
 
-    valid = depth = pixels
+    valid = depth = sky = pixels
 
 
 def capture(count: int = 8, sensors: tuple[str, ...] = ("",)) -> Capture:
