@@ -1,13 +1,17 @@
 """Where the weights of networks are: a path given, a folder of one's own, or Hugging Face."""
 
+import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from recon.errors import DataError, ResourceError
 
 FOLDER = "RECON_WEIGHTS"
 """The environment's variable that names a folder of weights."""
+PATIENCE = 10.0
+"""Seconds to wait for Hugging Face's first word."""
 
 
 @dataclass(frozen=True)
@@ -19,24 +23,34 @@ class Weights:
     file: str
     """The file's name, looked for in $RECON_WEIGHTS and in the folders just below it."""
     repository: str | None
-    """Where Hugging Face has the file, under the same name; None where it has not."""
+    """Where Hugging Face has the file; None where it has not."""
     instead: str
     """What works without these weights: "--matcher sift needs none"."""
+    hub_file: str = ""
+    """The file's path on Hugging Face, where it has another one there."""
+    beside: tuple[str, ...] = ()
+    """Names of files that must lie in the same folder: "config.json"."""
+    source: str = ""
+    """For people, where the file comes from if Hugging Face has it not."""
 
     def on_this_machine(self, given: Path | None = None) -> Path | None:
         """Return the file if it is here already; asks no network.
+
+        Args:
+            given: the file, or a folder with the file in it; no other place counts then.
 
         Raises:
             DataError: a path was given and no file is there.
         """
         if given is not None:
-            if not given.is_file():
-                raise DataError(f"{given}: no such file; expected the weights of {self.name}.")
-            return given
+            return self._at(given)
         return next(filter(None, (self._in_folder(), self._in_hub_cache())), None)
 
     def find(self, given: Path | None = None) -> Path:
         """Return the file, from Hugging Face if it is not here yet.
+
+        Args:
+            given: as for `on_this_machine`.
 
         Raises:
             DataError: a path was given and no file is there.
@@ -44,29 +58,58 @@ class Weights:
         """
         return self.on_this_machine(given) or self._download()
 
+    @property
+    def _on_hub(self) -> PurePosixPath:
+        return PurePosixPath(self.hub_file or self.file)
+
+    def _at(self, given: Path) -> Path:
+        if given.is_dir():
+            names = (self.file, Path(self.file).name, str(self._on_hub), self._on_hub.name)
+            found = self._first([given / name for name in names])
+            if found is None:
+                expected = ", ".join((Path(self.file).name, *self.beside))
+                raise DataError(
+                    f"{given}: a folder without {expected}; expected the weights of {self.name}."
+                )
+            return found
+        if not given.is_file():
+            raise DataError(f"{given}: no such file; expected the weights of {self.name}.")
+        lacking = [name for name in self.beside if not (given.parent / name).is_file()]
+        if lacking:
+            raise DataError(f"{given}: it needs {', '.join(lacking)} in the same folder.")
+        return given
+
     def _in_folder(self) -> Path | None:
         folder = os.environ.get(FOLDER)
         if not folder:
             return None
-        found = [Path(folder) / self.file, *sorted(Path(folder).glob(f"*/{self.file}"))]
-        return next((path for path in found if path.is_file()), None)
+        return self._first([Path(folder) / self.file, *sorted(Path(folder).glob(f"*/{self.file}"))])
+
+    def _first(self, places: Sequence[Path]) -> Path | None:
+        """Return the first place that has all the files."""
+        whole = (p for p in places if all(f.is_file() for f in (p, *self._companions(p))))
+        return next(whole, None)
+
+    def _companions(self, place: Path) -> list[Path]:
+        return [place.parent / name for name in self.beside]
 
     def _in_hub_cache(self) -> Path | None:
         if self.repository is None:
             return None
         from huggingface_hub import try_to_load_from_cache
 
-        found = try_to_load_from_cache(self.repository, self.file)
-        return Path(found) if isinstance(found, str) else None
+        found = try_to_load_from_cache(self.repository, str(self._on_hub))
+        if not isinstance(found, str):
+            return None
+        return Path(found) if all(f.is_file() for f in self._companions(Path(found))) else None
 
     def _download(self) -> Path:
-        reason = "it is not published there"
+        reason = "it is not published there" + (f", but by {self.source}" if self.source else "")
         if self.repository is not None:
-            # At use, because it takes half a second to import.
-            from huggingface_hub import hf_hub_download
-
             try:
-                return Path(hf_hub_download(self.repository, self.file))
+                for name in self.beside:
+                    _fetch(self.repository, str(self._on_hub.with_name(name)))
+                return _fetch(self.repository, str(self._on_hub))
             except Exception as error:  # Its errors share no class; to the user they are one.
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         named = os.environ.get(FOLDER)
@@ -77,3 +120,18 @@ class Weights:
             f"(not given); {folder}; {hub} ({reason}). Put the file into a folder and name it in "
             f"${FOLDER}, or do without: {self.instead}."
         )
+
+
+def _fetch(repository: str, file: str) -> Path:
+    # At use, because it takes half a second to import.
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    log = logging.getLogger("huggingface_hub")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        # Asked once first: where there is no network, the download itself asks for half a minute.
+        get_hf_file_metadata(hf_hub_url(repository, file), timeout=PATIENCE)
+        return Path(hf_hub_download(repository, file))
+    finally:
+        log.setLevel(level)
