@@ -32,7 +32,13 @@ class Checkpoint:
     peak_memory_bytes: int
     gaussians: Gaussians
     state: dict[str, Tensor]
-    """Optimizers, densifier, view order and random generator, as named tensors."""
+    """Optimizers, sky and other parts, densifier, view order and random generator, as named
+    tensors."""
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """Return the tensors of the state whose names begin with a part's name, without it."""
+        mine = f"{name}."
+        return {k.removeprefix(mine): v for k, v in self.state.items() if k.startswith(mine)}
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:

@@ -17,9 +17,10 @@ from recon.errors import DataError, UsageError
 from recon.limits import check_numbers
 from recon.losses.photometric import Photometric
 from recon.model import LearningRates
+from recon.parts import PartSettings
 from recon.supervise import Term
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of config.json and of checkpoints; another version is refused."""
 
 
@@ -76,6 +77,7 @@ class FitSettings:
     """Steps between checkpoints."""
     learning_rates: LearningRates = field(default_factory=LearningRates)
     densify: Densify = field(default_factory=Densify)
+    parts: PartSettings = field(default_factory=PartSettings)
     resolution: Resolution = field(default_factory=Resolution)
     supervision: Supervision = field(default_factory=Supervision)
 

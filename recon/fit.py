@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from recon import checkpoint
 from recon.checkpoint import Checkpoint
@@ -19,6 +18,8 @@ from recon.initialise import initialise, scene_scale
 from recon.memory import peak_memory_bytes
 from recon.model import Model
 from recon.order import ViewOrder
+from recon.parts import choose_parts
+from recon.parts_optimizer import PartsOptimizer
 from recon.photos import PhotoCache
 from recon.raster.interface import Rasterizer
 from recon.run import Run
@@ -65,7 +66,8 @@ class Fitting:
             torch.set_num_threads(1)
         self.run, self.settings, self.rasterizer = run, settings, rasterizer
         self.views, self.scale = capture.train, scene_scale(capture)
-        self.background = torch.tensor(capture.background, device=rasterizer.device)
+        self.parts = choose_parts(settings.parts, capture, self.scale, rasterizer.device)
+        self.parts_optimizer = PartsOptimizer(self.parts.named())
         self.objective = Objective((*settings.supervision.terms(), *own_terms(settings.densify)))
         self.photos, self.order = PhotoCache(rasterizer.device), ViewOrder(len(self.views))
         self.step, self.seconds, self.psnr = 0, 0.0, math.nan
@@ -81,10 +83,12 @@ class Fitting:
         budget, began = self.settings.budget, time.monotonic() - self.seconds
         while (share := budget.progress(self.step, self.seconds)) < 1 and not stop():
             self.model.schedule(share)
+            self.parts_optimizer.schedule(share)
             sample = self._look(share)
             total, parts = self.objective(sample)
             torch.autograd.backward(total)
             self.model.step()
+            self.parts_optimizer.step()
             camera = sample.view.camera
             self.densifier.after_step(
                 self.model, sample.render.footprint, (camera.width, camera.height), self.step, share
@@ -110,6 +114,7 @@ class Fitting:
         self._check(None)
         parts = {
             "momenta": self.model.momenta(),
+            "parts": self.parts_optimizer.state(),
             "densifier": self.densifier.state(),
             "order": self.order.state(),
             "random": {"generator": torch.get_rng_state()},
@@ -123,18 +128,14 @@ class Fitting:
 
     def restore(self, saved: Checkpoint) -> None:
         """Go back to a checkpoint."""
-
-        def part(name: str) -> dict[str, Tensor]:
-            mine = f"{name}."
-            return {k.removeprefix(mine): v for k, v in saved.state.items() if k.startswith(mine)}
-
         self._adopt(saved.gaussians)
-        self.model.restore_momenta(part("momenta"))
-        self.densifier.restore(part("densifier"))
-        self.order.restore(part("order"))
+        self.model.restore_momenta(saved.part("momenta"))
+        self.parts_optimizer.restore(saved.part("parts"))
+        self.densifier.restore(saved.part("densifier"))
+        self.order.restore(saved.part("order"))
         self.step, self.seconds = saved.step, saved.seconds
-        self.psnr = float(part("watch")["psnr"])
-        torch.set_rng_state(part("random")["generator"])
+        self.psnr = float(saved.part("watch")["psnr"])
+        torch.set_rng_state(saved.part("random")["generator"])
 
     def _adopt(self, gaussians: Gaussians) -> None:
         on_device = gaussians.to(self.rasterizer.device)
@@ -148,11 +149,11 @@ class Fitting:
         """Render the next view beside its photo."""
         shrink = self.settings.resolution.shrink(share)
         view, photo, valid = self.photos.load(self.views[self.order.next()], shrink)
-        render = self.rasterizer.render(
-            self.model.gaussians,
-            view.camera,
+        render = self.parts.scene(self.model.gaussians).draw(
+            self.rasterizer,
+            self.parts.poses.camera(view),
+            taken_as=view,
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
-            background=self.background,
         )
         return Sample(self.step, view, photo, valid, render, self.model.gaussians, self.scale)
 

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, fields
-from typing import cast
 
 import torch
 from jaxtyping import Int
@@ -42,7 +41,7 @@ class Model:
         self.rates = rates
         self.scene_scale = scene_scale
         self.optimizers = {
-            name: Adam([cast(Parameter, tensor)], lr=getattr(rates, name), eps=1e-15)
+            name: Adam([tensor], lr=getattr(rates, name), eps=1e-15)
             for name, tensor in self.gaussians.named().items()
         }
         self.schedule(0.0)

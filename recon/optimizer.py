@@ -5,7 +5,6 @@ from typing import overload
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 from torch.optim.adam import adam
 
 from recon.core import HAS_CORE
@@ -24,7 +23,7 @@ class Adam(torch.optim.Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Iterable[Tensor],
         lr: float,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-15,
@@ -62,7 +61,7 @@ class Adam(torch.optim.Optimizer):
 
     def _move(
         self,
-        parameter: Parameter,
+        parameter: Tensor,
         gradient: Tensor,
         lr: float,
         betas: tuple[float, float],

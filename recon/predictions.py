@@ -17,9 +17,9 @@ from torch import Tensor
 
 from recon.errors import DataError
 from recon.files import remove, replacing
-from recon.gaussians import Gaussians
 from recon.pictures import as_8_bit, read_png, write_png
 from recon.raster.interface import COVERED, Rasterizer
+from recon.scene import Scene
 from recon.types import Camera, View
 from recon.view_files import file_stems
 
@@ -72,10 +72,9 @@ def prediction_files(folder: Path, views: Sequence[View]) -> dict[str, Predictio
 
 
 def predict(
-    gaussians: Gaussians,
+    scene: Scene,
     views: Sequence[View],
     rasterizer: Rasterizer,
-    background: tuple[float, float, float],
     folder: Path,
     *,
     sh_degree: int = 3,
@@ -86,10 +85,9 @@ def predict(
     So an interrupted call leaves a folder that cannot be scored, not a mixture of two scenes.
 
     Args:
-        gaussians: in the frame of the views' cameras.
-        views: of which only names and cameras are looked at, never photos.
+        scene: on the rasterizer's device, in the frame of the views' cameras.
+        views: of which photos are never looked at.
         rasterizer: draws them.
-        background: sRGB behind the scene.
         folder: created where it does not exist.
         sh_degree: see `Rasterizer.render`.
         on_view: called after each view, for progress.
@@ -101,12 +99,10 @@ def predict(
         for earlier in folder.glob(pattern):
             remove(earlier)
     files = prediction_files(folder, views)
-    scene = gaussians.to(rasterizer.device)
-    behind = torch.tensor(background, device=rasterizer.device, dtype=scene.means.dtype)
     for view in views:
         with torch.no_grad():
-            render = rasterizer.render(
-                scene, view.camera, sh_degree=sh_degree, background=behind, median=True
+            render = scene.draw(
+                rasterizer, view.camera, taken_as=view, sh_degree=sh_degree, median=True
             )
         assert render.median_depth is not None
         write_png(files[view.name].color, as_8_bit(render.color))

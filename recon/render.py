@@ -14,7 +14,6 @@ from torch import Tensor
 from recon.camera import resized
 from recon.errors import DataError
 from recon.files import write_text
-from recon.gaussians import Gaussians
 from recon.pictures import (
     DepthRange,
     as_8_bit,
@@ -24,7 +23,8 @@ from recon.pictures import (
     write_png,
 )
 from recon.raster.interface import COVERED, Rasterizer, Render
-from recon.types import Camera, ThinLens
+from recon.scene import Scene
+from recon.types import Camera, ThinLens, View
 from recon.view_files import file_stems
 
 DepthChoice = Literal["none", "expected", "median"]
@@ -38,6 +38,8 @@ class Shot:
 
     name: str
     camera: Camera
+    taken_as: View | None = None
+    """The view whose exposure it gets; the scene's own where None."""
 
 
 @dataclass(frozen=True)
@@ -54,23 +56,30 @@ class Pictures:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A scene, what draws it, and what lies behind it."""
+    """A scene and what draws it."""
 
-    gaussians: Gaussians
-    """In the frame of the cameras."""
+    scene: Scene
+    """On the rasterizer's device, in the frame of the cameras."""
     rasterizer: Rasterizer
-    background: tuple[float, float, float]
-    """sRGB."""
     metric: bool
     """Whether lengths are metres."""
 
-    def draw(self, camera: Camera, lens: ThinLens | None = None, sh_degree: int = 3) -> Render:
-        """Render without gradients, with both depths."""
-        scene = self.gaussians.to(self.rasterizer.device)
-        behind = torch.tensor(self.background).to(scene.means)
+    def draw(
+        self,
+        camera: Camera,
+        lens: ThinLens | None = None,
+        sh_degree: int = 3,
+        taken_as: View | None = None,
+    ) -> Render:
+        """Render without gradients, with both depths; see `Scene.draw`."""
         with torch.no_grad():
-            return self.rasterizer.render(
-                scene, camera, sh_degree=sh_degree, background=behind, lens=lens, median=True
+            return self.scene.draw(
+                self.rasterizer,
+                camera,
+                taken_as=taken_as,
+                sh_degree=sh_degree,
+                lens=lens,
+                median=True,
             )
 
 
@@ -109,7 +118,7 @@ def render_shots(
         scale = depth_scale(stage, shots, pictures.depth)
         write_text(folder / "depth.json", scale.as_json())
     for shot in shots:
-        render = stage.draw(shot.camera, lens, pictures.sh_degree)
+        render = stage.draw(shot.camera, lens, pictures.sh_degree, shot.taken_as)
         file = f"{stems[shot.name]}.png"
         write_png(folder / "color" / file, as_8_bit(render.color))
         if pictures.alpha:

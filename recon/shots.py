@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -46,7 +46,7 @@ def shots_of_views(capture: Capture, which: ViewChoice) -> list[Shot]:
         raise DataError(
             f"{capture.path}: no {which} views to render; expected at least one, choose all views"
         )
-    return [Shot(view.name, view.camera) for view in views]
+    return [Shot(view.name, view.camera, view) for view in views]
 
 
 def shots_along(capture: Capture, stage: Stage, settings: PathSettings) -> list[Shot]:
@@ -86,7 +86,7 @@ def at_width(shots: Sequence[Shot], width: int) -> list[Shot]:
     def scaled(camera: Camera) -> Camera:
         return resized(camera, width, max(1, round(camera.height * width / camera.width)))
 
-    return [Shot(shot.name, scaled(shot.camera)) for shot in shots]
+    return [replace(shot, camera=scaled(shot.camera)) for shot in shots]
 
 
 def _chosen(capture: Capture, name: str | None) -> View:

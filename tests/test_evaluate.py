@@ -14,11 +14,13 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
+from recon.backdrop import Plain
 from recon.errors import DataError
 from recon.evaluate import Evaluation, score
 from recon.gaussians import HARMONIC_BAND_0, Gaussians
 from recon.predictions import predict, prediction_files
 from recon.raster.reference import ReferenceRasterizer
+from recon.scene import Scene
 from recon.types import Camera, DepthKind, DepthMap, Photo, View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -78,7 +80,8 @@ def views(*photos: Photo) -> list[View]:
 
 
 def predicted(folder: Path, held: list[View]) -> None:
-    predict(scene(), held, RENDERER, GREY, folder)
+    grey = Plain(GREY, torch.device("cpu"))
+    predict(Scene(scene(), grey), held, RENDERER, folder)
 
 
 def scored(folder: Path, held: list[View], *, metric: bool = True) -> Evaluation:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from recon.backdrop import Plain
 from recon.errors import DataError, ResourceError, UsageError
 from recon.gaussians import HARMONIC_BAND_0, Gaussians
 from recon.optics import thin_lens
@@ -21,6 +22,7 @@ from recon.render import (
     distance_at,
     render_shots,
 )
+from recon.scene import Scene
 from recon.types import Camera
 from recon.video import write_video
 
@@ -53,7 +55,8 @@ def plane(z: float) -> Gaussians:
 
 
 def stage(z: float = 5.0, *, metric: bool = True) -> Stage:
-    return Stage(plane(z), ReferenceRasterizer(), (0.0, 0.0, 1.0), metric)
+    blue = Plain((0.0, 0.0, 1.0), torch.device("cpu"))
+    return Stage(Scene(plane(z), blue), ReferenceRasterizer(), metric)
 
 
 def load(path) -> np.ndarray:
@@ -95,7 +98,7 @@ def test_16_bits_hold_the_depth_of_any_scene(tmp_path, z, steps):
 
 def test_faint_pixels_have_no_depth():
     faint = stage()
-    faint.gaussians.opacity_logits[:] = -3
+    faint.scene.gaussians.opacity_logits[:] = -3
     render = faint.draw(camera())
     assert float(render.expected_depth.max()) > 0
     assert not covered_depth(render, "expected").any()

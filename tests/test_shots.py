@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from recon.backdrop import Plain
 from recon.camera import look_at
 from recon.errors import DataError, UsageError
 from recon.gaussians import Gaussians
 from recon.raster.reference import ReferenceRasterizer
 from recon.render import Shot, Stage
+from recon.scene import Scene
 from recon.shots import PathSettings, at_width, shots_along, shots_of_views
 from recon.types import Camera, Capture, Photo, Similarity, Split, View
 
@@ -51,7 +53,8 @@ def ball() -> Stage:
         sh_base=torch.zeros(n, 1, 3),
         sh_rest=torch.zeros(n, 15, 3),
     )
-    return Stage(g, ReferenceRasterizer(), (0.0, 0.0, 0.0), True)
+    black = Plain((0.0, 0.0, 0.0), torch.device("cpu"))
+    return Stage(Scene(g, black), ReferenceRasterizer(), True)
 
 
 def positions(shots: list[Shot]) -> np.ndarray:

@@ -12,9 +12,11 @@ from recon.config import FitSettings
 from recon.core import HAS_CORE, MISSING
 from recon.datasets.reader import read_capture
 from recon.errors import DataError
+from recon.parts import scene_of
 from recon.raster.choose import Wish, choose_rasterizer
 from recon.raster.interface import Rasterizer
 from recon.run import Run
+from recon.scene import Scene
 from recon.types import Capture
 
 DEMO = Path(recon.__file__).parent / "demo" / "street"
@@ -84,6 +86,24 @@ def newest(run: Run) -> Checkpoint:
     for problem in problems:
         print(problem, file=sys.stderr)
     return saved
+
+
+def scene_at(
+    run: Run, settings: FitSettings, capture: Capture, saved: Checkpoint, rasterizer: Rasterizer
+) -> Scene:
+    """Return a run's scene as a checkpoint holds it, on the rasterizer's device.
+
+    Raises:
+        DataError: the checkpoint is not one of these settings.
+    """
+    device = rasterizer.device
+    try:
+        return scene_of(settings.parts, capture, saved.gaussians, saved.part("parts"), device)
+    except ValueError as why:
+        raise DataError(
+            f"{run.checkpoints}: the scene at step {saved.step} does not belong to "
+            f"{run.settings_file}: {why}. Restore that file, or fit again."
+        ) from why
 
 
 def tell_unfinished(run: Run, settings: FitSettings, saved: Checkpoint) -> None:

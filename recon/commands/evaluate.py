@@ -8,8 +8,9 @@ from typing import Any
 import tyro
 
 from recon.checkpoint import Checkpoint
-from recon.commands.capture import newest, rasterizer_for, reopen, tell_unfinished
+from recon.commands.capture import newest, rasterizer_for, reopen, scene_at, tell_unfinished
 from recon.commands.progress import counting
+from recon.config import FitSettings
 from recon.errors import DataError
 from recon.evaluate import score
 from recon.predictions import predict
@@ -35,12 +36,17 @@ class Eval:
         settings, capture = reopen(run, self.data)
         saved = newest(run)
         tell_unfinished(run, settings, saved)
-        summary = evaluate(run, capture, saved, rasterizer_for(settings.backend))
+        summary = evaluate(run, settings, capture, saved, rasterizer_for(settings.backend))
         print(json.dumps(summary) if self.json else describe(summary))
 
 
 def evaluate(
-    run: Run, capture: Capture, saved: Checkpoint, rasterizer: Rasterizer, quiet: bool = False
+    run: Run,
+    settings: FitSettings,
+    capture: Capture,
+    saved: Checkpoint,
+    rasterizer: Rasterizer,
+    quiet: bool = False,
 ) -> dict[str, Any]:
     """Predict and score the held-out views; return the summary that `recon eval --json` prints.
 
@@ -54,12 +60,12 @@ def evaluate(
         )
     protocol = "full@1"
     folder = run.evaluations / protocol
-    gaussians = saved.gaussians.to(rasterizer.device)
+    scene = scene_at(run, settings, capture, saved, rasterizer)
     with counting("rendering", len(capture.test), quiet) as done:
         # Harmonics above the degree of the fit are zeros, so all may be drawn.
-        predict(gaussians, capture.test, rasterizer, capture.background, folder, on_view=done)
+        predict(scene, capture.test, rasterizer, folder, on_view=done)
     facts = {
-        "gaussians": len(gaussians),
+        "gaussians": len(scene.gaussians),
         "seconds": saved.seconds,
         "peak_memory_bytes": saved.peak_memory_bytes,
         "step": saved.step,

@@ -115,7 +115,7 @@ def finish(fitting: Fitting, capture: Capture, quiet: bool, as_json: bool) -> No
     if capture.test:
         saved, _ = checkpoint.load_latest(run.checkpoints)
         try:
-            summary |= evaluate(run, capture, saved, fitting.rasterizer, quiet)
+            summary |= evaluate(run, fitting.settings, capture, saved, fitting.rasterizer, quiet)
         except KeyboardInterrupt as why:
             raise StoppedError(
                 f"{run.scene} is finished, its scores are not. Score it with: recon eval {run.path}"

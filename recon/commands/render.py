@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from recon.commands.capture import newest, rasterizer_for, reopen, tell_unfinished
+from recon.commands.capture import newest, rasterizer_for, reopen, scene_at, tell_unfinished
 from recon.commands.progress import counting
 from recon.errors import UsageError
 from recon.optics import camera_lens, thin_lens
@@ -89,8 +89,8 @@ class Render:
         saved = newest(run)
         tell_unfinished(run, settings, saved)
         rasterizer = rasterizer_for(settings.backend)
-        gaussians = saved.gaussians.to(rasterizer.device)
-        stage = Stage(gaussians, rasterizer, capture.background, capture.metric)
+        scene = scene_at(run, settings, capture, saved, rasterizer)
+        stage = Stage(scene, rasterizer, capture.metric)
         shots = self._shots(capture, stage)
         along = self._on_a_path
         name = (self.path.path or "through") if along else self.views
