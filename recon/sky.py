@@ -16,6 +16,9 @@ from recon.types import Camera
 RATES = {32: 1e-2, 512: 2e-3}
 """Texels along the edges of the maps that are added up, and Adam's rate for each: a coarse one,
 which a few rays fill and which learns first, and a fine one of about a third of a degree."""
+HORIZON = -0.05
+"""Sine of the lowest elevation that has sky. Below it is ground: a dome that reached farther down
+would take the place of roads, which look alike from everywhere."""
 SEEN_THROUGH = 0.005
 """Pixels with less transmittance than this do not see the sky, and pay nothing for it."""
 
@@ -59,12 +62,15 @@ class Sky(Backdrop):
         return self._black
 
     def complete(self, render: Render, camera: Camera) -> Render:
-        """Add the sky's colour, times what transmittance the Gaussians have left."""
+        """Add the sky's colour above the horizon, times what the Gaussians let through."""
         through = 1 - render.alpha
         seen = (through.detach().flatten() > SEEN_THROUGH).nonzero().squeeze(-1)
+        rays = _rays(camera, seen)
+        high = rays.to(self._to_dome) @ self._to_dome[2] > HORIZON * rays.norm(dim=-1)
+        seen, rays = seen[high], rays[high]
         if len(seen) == 0:
             return render
-        light = through.flatten()[seen, None] * self.colors(_rays(camera, seen))
+        light = through.flatten()[seen, None] * self.colors(rays)
         color = render.color.reshape(-1, 3).index_add(0, seen, light.to(render.color.dtype))
         return replace(render, color=color.reshape(render.color.shape))
 

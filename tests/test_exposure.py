@@ -20,6 +20,9 @@ class NoPhoto(Photo):
     def depth(self):
         raise AssertionError("nobody may look at this photo")
 
+    def sky(self):
+        raise AssertionError("nobody may look at this photo")
+
 
 def view(sensor: str, time: float) -> View:
     camera = Camera(torch.eye(4), 1.0, 1.0, 0.5, 0.5, 1, 1)

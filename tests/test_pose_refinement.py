@@ -28,6 +28,9 @@ class NoPhoto(Photo):
     def depth(self):
         raise AssertionError("nobody may look at this photo")
 
+    def sky(self):
+        raise AssertionError("nobody may look at this photo")
+
 
 def view(name: str, pose: torch.Tensor) -> View:
     return View(name, Camera(pose, 40.0, 40.0, 16.0, 12.0, 32, 24), NoPhoto())

@@ -71,10 +71,17 @@ def test_what_gaussians_hide_is_not_painted() -> None:
     alpha = torch.zeros(HEIGHT, WIDTH)
     alpha[:, :10] = 1.0
     alpha[:, 10:15] = 0.75
-    color = sky.complete(empty(alpha), camera(torch.tensor([1.0, 0, 0]))).color.detach()
+    color = sky.complete(empty(alpha), camera(torch.tensor([1.0, 0, 0.6]))).color.detach()
     assert torch.equal(color[:, :10], torch.zeros(HEIGHT, 10, 3))
     assert torch.allclose(color[:, 10:15], torch.full((HEIGHT, 5, 3), 0.125))
     assert torch.allclose(color[:, 15:], torch.full((HEIGHT, WIDTH - 15, 3), 0.5))
+
+
+def test_there_is_no_sky_below_the_horizon() -> None:
+    level = camera(torch.tensor([1.0, 0, 0]))
+    color = Sky(UP, CPU).complete(empty(torch.zeros(HEIGHT, WIDTH)), level).color.detach()
+    assert torch.equal(color[: HEIGHT // 2 + 1], torch.full((HEIGHT // 2 + 1, WIDTH, 3), 0.5))
+    assert torch.equal(color[HEIGHT // 2 + 2 :], torch.zeros(HEIGHT // 2 - 2, WIDTH, 3))
 
 
 def test_a_direction_has_one_colour_from_everywhere(one_thread: None) -> None:
