@@ -1,7 +1,7 @@
 """What a reader of drives hands over besides photos, in the source's own frame."""
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -56,6 +56,8 @@ class SourceSweep(abc.ABC):
     step: int
     lasers: tuple[str, ...]
     sensors: tuple[str, ...]
+    recorded: bool = field(default=True, kw_only=True)
+    """Whether the source says which pixels show the points; else they are projected."""
 
     @abc.abstractmethod
     def read(self) -> SourceReturns:

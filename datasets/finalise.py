@@ -140,7 +140,7 @@ def check(view: SourceView) -> Usable:
     """Check one view.
 
     Raises:
-        DataError: pose, intrinsics, photo, mask, depth or sky mask cannot be used.
+        DataError: pose, intrinsics, photo, depth or a mask cannot be used.
     """
     lens = view.intrinsics
     bent = () if lens.distortion is None else astuple(lens.distortion)
@@ -152,7 +152,13 @@ def check(view: SourceView) -> Usable:
             "finite numbers and positive focal lengths and sizes"
         )
     pose = checked_pose(view.world_to_camera)
-    for kind, path in (("mask", view.mask), ("depth", view.depth), ("sky mask", view.sky)):
+    files = {
+        "mask": view.mask,
+        "depth": view.depth,
+        "sky mask": view.sky,
+        "mask of what moves": view.moving,
+    }
+    for kind, path in files.items():
         if path is not None and not is_file(path):
             raise DataError(f"{path}: no such {kind}; put it there or take its entry out.")
     header = read_header(view.image)
@@ -205,6 +211,7 @@ def build_view(
         found.view.depth_unit,
         border,
         found.view.sky,
+        found.view.moving,
     )
     return View(
         name=found.view.name,

@@ -42,6 +42,8 @@ class PhotoFile(Photo):
     border: Bool[np.ndarray, "a b"] | None = None
     """At the photo's own size, the pixels in which undistortion elsewhere has left nothing."""
     sky_file: Path | None = None
+    moving_file: Path | None = None
+    """White where things move; not to be used."""
 
     def pixels(self) -> UInt8[Tensor, "h w 3"]:
         """Decode the photo, undistorted and resized to its view's camera."""
@@ -54,12 +56,14 @@ class PhotoFile(Photo):
 
     def valid(self) -> Bool[Tensor, "h w"] | None:
         """Return the pixels that are seen whole: not masked, not beyond the photo's border."""
-        nothing_masked = self.mask_file is None and self.border is None
-        if nothing_masked and self.intrinsics.distortion is None:
+        masks = (self.mask_file, self.moving_file, self.border)
+        if all(mask is None for mask in masks) and self.intrinsics.distortion is None:
             return None
         use = np.ones((self.intrinsics.height, self.intrinsics.width), np.float32)
         if self.mask_file is not None:
             use = self.marked(self.mask_file)
+        if self.moving_file is not None:
+            use = use * (1 - self.marked(self.moving_file))
         if self.border is not None:
             use = np.where(self.border, np.float32(0), use)
         whole = self.whole(use)

@@ -64,7 +64,16 @@ def place_sweep(
     sweep: SourceSweep, offset: Float64[np.ndarray, "3"], photos: dict[str, Resize]
 ) -> PlacedSweep:
     """Put a sweep into the working frame; nothing is read yet."""
-    return PlacedSweep(sweep.time, sweep.step, sweep.lasers, sweep.sensors, sweep, offset, photos)
+    return PlacedSweep(
+        sweep.time,
+        sweep.step,
+        sweep.lasers,
+        sweep.sensors,
+        sweep,
+        offset,
+        photos,
+        recorded=sweep.recorded,
+    )
 
 
 def place_boxes(boxes: SourceBoxes, offset: Float64[np.ndarray, "3"]) -> Boxes:

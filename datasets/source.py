@@ -68,6 +68,8 @@ class SourceView:
     shutter: RollingShutter | None = None
     sky: Path | None = None
     """An image that is white where the sky is, and black elsewhere."""
+    moving: Path | None = None
+    """An image that is white where things move, where the photo must not be used either."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,9 @@ class LidarFacts:
     returns: int
     """Mean number of points in a sweep, of the few that were read."""
     shown: float
-    """Fraction of the points with a recorded pixel in a camera that was read."""
+    """Fraction of the points with a pixel in a camera that was read."""
+    recorded: bool
+    """Whether the source says which pixels those are; else they are projected."""
     agreement: float | None
     """Median distance between recorded and projected pixels; None where nothing was recorded."""
 
@@ -98,13 +100,14 @@ def lidar_facts(capture: Capture, warnings: list[str]) -> LidarFacts:
         counts.append(len(returns))
         shown += int((returns.sensors > 0).any(dim=1).sum())
         here = {sensor: view for (sensor, step), view in views.items() if step == sweep.step}
-        errors += disagreements(sweep, returns, here)
+        errors += disagreements(sweep, returns, here) if sweep.recorded else []
     found = torch.cat(errors) if errors else torch.zeros(0)
     return LidarFacts(
         len(capture.lidar),
         len(capture.split.sweeps),
         round(statistics.mean(counts)) if counts else 0,
         shown / max(1, sum(counts)),
+        all(sweep.recorded for sweep in capture.lidar),
         float(found.median()) if found.numel() else None,
     )
 

@@ -2,7 +2,7 @@
 
 import abc
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float, UInt8
@@ -51,9 +51,9 @@ class Returns:
     sensors: UInt8[Tensor, "n 2"]
     """Index into `Sweep.sensors`, plus 1, of up to two cameras that see the point; 0 for none."""
     pixels: Float[Tensor, "n 2 2"]
-    """x and y in those cameras' views of the sweep's step; NaN where there is none. They were
-    recorded with the lines' own times, so they are right where a projection, which knows one pose
-    for a photo, is off by the rolling shutter."""
+    """x and y in those cameras' views of the sweep's step; NaN where there is none. Those that the
+    source recorded (`Sweep.recorded`) hold for the lines' own times, so they are right where a
+    projection, which knows one pose for a photo, is off by the rolling shutter."""
 
     def __len__(self) -> int:
         """Count the returns."""
@@ -71,6 +71,9 @@ class Sweep(abc.ABC):
     lasers: tuple[str, ...]
     sensors: tuple[str, ...]
     """Names of cameras, as in `View.sensor`."""
+    recorded: bool = field(default=True, kw_only=True)
+    """Whether the source says which pixels show the points; else they are projected by the poses
+    of both, and are off where things moved, or the car turned, between sweep and photo."""
 
     @abc.abstractmethod
     def returns(self) -> Returns:

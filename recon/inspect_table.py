@@ -69,10 +69,11 @@ def drive_rows(facts: DriveFacts) -> Iterator[tuple[str, str]]:
     if lidar is not None:
         near = lidar.agreement
         fit = "" if near is None else f", {near:.2f} px from where they project"
+        how = "have recorded pixels" if lidar.recorded else "are in a photo, by projection"
         yield (
             "LiDAR",
             f"{lidar.sweeps} sweeps of about {lidar.returns} points, {lidar.training} to train; "
-            f"{lidar.shown:.0%} of the points have recorded pixels{fit}",
+            f"{lidar.shown:.0%} of the points {how}{fit}",
         )
     if boxes is not None:
         yield "boxes", f"{boxes.boxes} of {boxes.tracks} objects, {boxes.moving} of them moving"

@@ -142,6 +142,20 @@ def test_a_resized_pixel_is_valid_when_all_it_averages_is(tmp_path: Path) -> Non
     assert torch.nonzero(~valid).tolist() == [[2, 2]]
 
 
+def test_what_moves_is_not_used(tmp_path: Path) -> None:
+    moving, mask = np.zeros((30, 40), np.uint8), np.full((30, 40), 255, np.uint8)
+    moving[4:9, 10:15] = 255
+    mask[:, :3] = 0
+    file, there = saved(tmp_path / "a.png", NOISE), saved(tmp_path / "v.png", moving)
+    valid = replace(photo(file), moving_file=there).valid()
+    assert valid is not None
+    np.testing.assert_array_equal(valid, moving == 0)
+    both = replace(photo(file), moving_file=there, mask_file=saved(tmp_path / "m.png", mask))
+    valid = both.valid()
+    assert valid is not None
+    np.testing.assert_array_equal(valid, (moving == 0) & (mask > 0))
+
+
 def test_a_pixel_is_sky_when_all_of_it_is(tmp_path: Path) -> None:
     sky = np.zeros((30, 40), np.uint8)
     sky[:7, 5:40] = 255
