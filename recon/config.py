@@ -15,7 +15,9 @@ from recon.datasets.source import ReadOptions
 from recon.densify.interface import Densify
 from recon.errors import DataError, UsageError
 from recon.limits import check_numbers
+from recon.losses.lidar import Lidar
 from recon.losses.photometric import Photometric
+from recon.losses.sky import Sky
 from recon.model import LearningRates
 from recon.parts import PartSettings
 from recon.supervise import Term
@@ -41,13 +43,18 @@ PRESETS: Mapping[str, Preset] = {
 
 @dataclass(frozen=True)
 class Supervision:
-    """What the scene is held against: one field per term."""
+    """What the scene is held against: one field per term.
+
+    Terms whose evidence a capture does not bring say nothing.
+    """
 
     photometric: Photometric = field(default_factory=Photometric)
+    lidar: Lidar = field(default_factory=Lidar)
+    sky: Sky = field(default_factory=Sky)
 
     def terms(self) -> tuple[Term, ...]:
         """List the terms, those of weight 0 included."""
-        return (self.photometric,)
+        return (self.photometric, self.lidar, self.sky)
 
 
 @dataclass(frozen=True)

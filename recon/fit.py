@@ -13,6 +13,7 @@ from recon.config import FitSettings
 from recon.core import HAS_CORE
 from recon.densify.choose import choose_densifier, own_terms
 from recon.errors import DataError, NumericError
+from recon.evidence.collect import EvidenceCache, providers_for
 from recon.gaussians import Gaussians
 from recon.initialise import initialise, scene_scale
 from recon.memory import peak_memory_bytes
@@ -70,6 +71,8 @@ class Fitting:
         self.parts_optimizer = PartsOptimizer(self.parts.named())
         self.objective = Objective((*settings.supervision.terms(), *own_terms(settings.densify)))
         self.photos, self.order = PhotoCache(rasterizer.device), ViewOrder(len(self.views))
+        providers = providers_for(self.objective.needs, capture)
+        self.evidence = EvidenceCache(providers, rasterizer.device)
         self.step, self.seconds, self.psnr = 0, 0.0, math.nan
         self._adopt(initialise(capture, settings.cap // 4, settings.cap))
 
@@ -148,14 +151,17 @@ class Fitting:
     def _look(self, share: float) -> Sample:
         """Render the next view beside its photo."""
         shrink = self.settings.resolution.shrink(share)
-        view, photo, valid = self.photos.load(self.views[self.order.next()], shrink)
+        whole = self.views[self.order.next()]
+        view, photo, valid = self.photos.load(whole, shrink)
+        evidence = self.evidence.load(whole, view.camera.width, view.camera.height)
         render = self.parts.scene(self.model.gaussians).draw(
             self.rasterizer,
             self.parts.poses.camera(view),
             taken_as=view,
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
         )
-        return Sample(self.step, view, photo, valid, render, self.model.gaussians, self.scale)
+        scene = self.model.gaussians
+        return Sample(self.step, view, photo, valid, render, scene, self.scale, evidence)
 
     def _record(self, sample: Sample, parts: dict[str, float], share: float) -> Progress:
         with torch.no_grad():

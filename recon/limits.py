@@ -19,6 +19,8 @@ AT_LEAST: Mapping[str, float] = {
     "densify.scale_weight": 0,
     "densify.gradient_threshold": 0,
     "supervision.photometric.weight": 0,
+    "supervision.lidar.weight": 0,
+    "supervision.sky.weight": 0,
 }
 """A first Gaussian is as wide as three others are distant, so that four are the fewest."""
 AT_MOST: Mapping[str, float] = {"seed": 2**63 - 1}
@@ -30,6 +32,7 @@ SHARES = (
     "resolution.quarter_until",
     "resolution.half_until",
     "supervision.photometric.ssim_weight",
+    "supervision.lidar.opaque",
 )
 POSITIVE = (
     "minutes",

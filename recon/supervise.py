@@ -3,13 +3,15 @@
 import abc
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from recon.errors import NumericError
+from recon.evidence.interface import Evidence, Need
 from recon.gaussians import Gaussians
 from recon.raster.interface import Render
 from recon.types import View
@@ -28,6 +30,8 @@ class Sample:
     gaussians: Gaussians
     scene_scale: float
     """How far the scene is away, in the capture's unit."""
+    evidence: Evidence = field(default_factory=Evidence)
+    """What is known of the view beside its photo, at the photo's size."""
 
 
 class Term(abc.ABC):
@@ -35,6 +39,8 @@ class Term(abc.ABC):
 
     weight: float
     """Multiplier of the penalty; 0 leaves the term out."""
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    """The evidence without which it has nothing to say; its penalty is 0 where there is none."""
 
     @property
     def name(self) -> str:
@@ -51,6 +57,11 @@ class Objective:
 
     def __init__(self, terms: Sequence[Term]) -> None:
         self.terms = tuple(term for term in terms if term.weight != 0)
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """The evidence that any of the terms asks for."""
+        return frozenset().union(*(term.needs for term in self.terms))
 
     def __call__(self, sample: Sample) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Sum the weighted penalties, and return each of them unweighted, by name.

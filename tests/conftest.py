@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from recon.evidence.interface import Evidence, SparseDepth
 from recon.gaussians import Gaussians
 from recon.raster.reference import ReferenceRasterizer
 from recon.supervise import Sample
@@ -74,4 +75,8 @@ def sample() -> Sample:
     photo = (random(24, 32, 3) * 255).to(torch.uint8)
     render = ReferenceRasterizer().render(gaussians, camera)
     view = View("front_0031", camera, MemoryPhoto(photo))
-    return Sample(812, view, photo, None, render, gaussians, scene_scale=2.0)
+    sky = torch.zeros(24, 32, dtype=torch.bool)
+    sky[:9] = True
+    places = random(40, 2) * torch.tensor([32.0, 24.0])
+    evidence = Evidence(SparseDepth(places, 2 + 2 * random(40), random(40)), sky)
+    return Sample(812, view, photo, None, render, gaussians, 2.0, evidence)

@@ -8,11 +8,27 @@ import torch
 from recon.config import Supervision
 from recon.densify.choose import own_terms
 from recon.densify.interface import Densify
+from recon.evidence.interface import Evidence
+from recon.losses.lidar import Lidar
 from recon.losses.photometric import Photometric
 from recon.losses.regularize import Opacity, Scale
+from recon.losses.sky import Sky
 from recon.supervise import Sample, Term
 
-TERMS: list[Term] = [Photometric(), Opacity(), Scale()]
+TERMS: list[Term] = [Photometric(), Lidar(), Sky(), Opacity(), Scale()]
+
+PER_PIXEL: list[Term] = [Photometric(), Lidar(), Sky()]
+"""Those that compare pixels."""
+
+
+def changed(sample: Sample, where: torch.Tensor) -> Evidence:
+    """The sample's evidence, with other values at some pixels."""
+    lidar, sky = sample.evidence.lidar, sample.evidence.sky
+    assert lidar is not None
+    assert sky is not None
+    row, column = lidar.pixels[:, 1].long(), lidar.pixels[:, 0].long()
+    depth = torch.where(where[row, column], 3 * lidar.depth, lidar.depth)
+    return Evidence(replace(lidar, depth=depth), sky ^ where)
 
 
 def by_name(term: Term) -> str:
@@ -41,10 +57,11 @@ def test_the_penalty_is_a_finite_scalar_at_least_0_that_reaches_the_scene(
 @pytest.mark.parametrize("term", TERMS, ids=by_name)
 def test_a_step_against_the_gradient_lowers_the_penalty(term: Term, sample: Sample) -> None:
     before = term.penalty(sample)
-    color = sample.render.color
-    direct = torch.autograd.grad(before, color, allow_unused=True, retain_graph=True)[0]
-    if direct is not None:
-        moved = replace(sample, render=replace(sample.render, color=color - 1.0 * direct))
+    drawn = {name: getattr(sample.render, name) for name in ("color", "alpha", "expected_depth")}
+    slopes = torch.autograd.grad(before, [*drawn.values()], allow_unused=True, retain_graph=True)
+    if any(slope is not None for slope in slopes):
+        step = {n: drawn[n] - g for n, g in zip(drawn, slopes, strict=True) if g is not None}
+        moved = replace(sample, render=replace(sample.render, **step))
     else:
         before.backward()
         scene = replace(sample.gaussians)
@@ -55,18 +72,18 @@ def test_a_step_against_the_gradient_lowers_the_penalty(term: Term, sample: Samp
     assert float(term.penalty(moved).detach()) < float(before.detach())
 
 
-@pytest.mark.parametrize("term", [Photometric()], ids=by_name)
+@pytest.mark.parametrize("term", PER_PIXEL, ids=by_name)
 def test_pixels_that_are_not_valid_do_not_matter(term: Term, sample: Sample) -> None:
     valid = torch.ones(24, 32, dtype=torch.bool)
     valid[5:12, 8:20] = False
     other = sample.photo.clone()
     other[~valid] = 255 - other[~valid]
     one = term.penalty(replace(sample, valid=valid))
-    two = term.penalty(replace(sample, valid=valid, photo=other))
+    two = term.penalty(replace(sample, valid=valid, photo=other, evidence=changed(sample, ~valid)))
     assert float(one.detach()) == float(two.detach())
 
 
-@pytest.mark.parametrize("term", [Photometric()], ids=by_name)
+@pytest.mark.parametrize("term", PER_PIXEL, ids=by_name)
 def test_no_valid_pixel_gives_0_without_gradient(term: Term, sample: Sample) -> None:
     penalty = term.penalty(replace(sample, valid=torch.zeros(24, 32, dtype=torch.bool)))
     assert float(penalty.detach()) == 0.0

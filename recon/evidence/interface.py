@@ -1,0 +1,93 @@
+"""What is known of a view beside its photo, and who knows it."""
+
+import abc
+import enum
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from recon.types import View
+
+
+class Need(enum.Enum):
+    """A kind of evidence that a supervision term may ask for."""
+
+    LIDAR = "LiDAR"
+    SKY = "sky masks"
+
+
+@dataclass(frozen=True, eq=False)
+class SparseDepth:
+    """Depth at some places of a photo, in the capture's unit."""
+
+    pixels: Float[Tensor, "n 2"]
+    """x and y; inside the photo."""
+    depth: Float[Tensor, " n"]
+    """Along the optical axis, more than 0."""
+    weight: Float[Tensor, " n"]
+    """How far each is to be believed, 0 to 1."""
+
+    def scaled(self, x: float, y: float) -> "SparseDepth":
+        """Return the same depths in a photo with other numbers of columns and rows."""
+        return SparseDepth(self.pixels * torch.tensor([x, y]), self.depth, self.weight)
+
+    def to(self, device: torch.device) -> "SparseDepth":
+        """Return it on another device."""
+        return SparseDepth(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+    def index(self, width: int, height: int) -> tuple[Tensor, Tensor]:
+        """Return rows and columns of the pixels that hold the places."""
+        column = self.pixels[:, 0].long().clamp(0, width - 1)
+        row = self.pixels[:, 1].long().clamp(0, height - 1)
+        return row, column
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of one view at one size; None where nobody asked, or nobody knows."""
+
+    lidar: SparseDepth | None = None
+    sky: Bool[Tensor, "h w"] | None = None
+    """Where the photo shows nothing but sky."""
+
+    def resized(self, view: View, width: int, height: int) -> "Evidence":
+        """Return the evidence for the view's photo at another size."""
+        camera = view.camera
+        scale = width / camera.width, height / camera.height
+        return Evidence(
+            lidar=None if self.lidar is None else self.lidar.scaled(*scale),
+            sky=None if self.sky is None else _all_of(self.sky, width, height),
+        )
+
+    def to(self, device: torch.device) -> "Evidence":
+        """Return it on another device."""
+        return Evidence(
+            lidar=None if self.lidar is None else self.lidar.to(device),
+            sky=None if self.sky is None else self.sky.to(device),
+        )
+
+
+class Provider(abc.ABC):
+    """Knows one kind of evidence about the views of a capture."""
+
+    gives: ClassVar[Need]
+
+    @abc.abstractmethod
+    def add(self, evidence: Evidence, view: View) -> Evidence:
+        """Return the evidence with what is known of a training view, at the view's own size.
+
+        Raises:
+            DataError: a file cannot be read; the message names it.
+        """
+
+
+def _all_of(mask: Bool[Tensor, "h w"], width: int, height: int) -> Bool[Tensor, "v u"]:
+    """Resize a mask: a small pixel is set only where all that it covers is."""
+    if mask.shape == (height, width):
+        return mask
+    share = interpolate(mask[None, None].float(), (height, width), mode="area")
+    return (share > 1 - 1e-4)[0, 0]
