@@ -14,8 +14,10 @@ from recon.budget import Budget, Resolution
 from recon.datasets.source import ReadOptions
 from recon.densify.interface import Densify
 from recon.errors import DataError, UsageError
+from recon.evidence.collect import PriorSettings
 from recon.limits import check_numbers
 from recon.losses.lidar import Lidar
+from recon.losses.mono_prior import MonoPrior
 from recon.losses.photometric import Photometric
 from recon.losses.sky import Sky
 from recon.model import LearningRates
@@ -51,10 +53,11 @@ class Supervision:
     photometric: Photometric = field(default_factory=Photometric)
     lidar: Lidar = field(default_factory=Lidar)
     sky: Sky = field(default_factory=Sky)
+    mono_prior: MonoPrior = field(default_factory=MonoPrior)
 
     def terms(self) -> tuple[Term, ...]:
         """List the terms, those of weight 0 included."""
-        return (self.photometric, self.lidar, self.sky)
+        return (self.photometric, self.lidar, self.sky, self.mono_prior)
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class FitSettings:
     densify: Densify = field(default_factory=Densify)
     parts: PartSettings = field(default_factory=PartSettings)
     resolution: Resolution = field(default_factory=Resolution)
+    prior: PriorSettings = field(default_factory=PriorSettings)
     supervision: Supervision = field(default_factory=Supervision)
 
     def resolved(self) -> "FitSettings":
@@ -109,13 +113,13 @@ class FitSettings:
         """Refuse what cannot be fitted.
 
         Raises:
-            UsageError: a number is out of its range, or every term has weight 0.
+            UsageError: a number is out of its range, or nothing holds the scene to the photos.
         """
         check_numbers(self)
-        if all(term.weight == 0 for term in self.supervision.terms()):
+        if all(term.weight == 0 for term in self.supervision.terms() if not term.needs):
             raise UsageError(
-                "every --supervision weight is 0, so that nothing holds the scene to the photos; "
-                "leave one above 0."
+                "--supervision.photometric.weight 0: nothing holds the scene to the photos; give "
+                "more than 0."
             )
 
     @property

@@ -71,7 +71,7 @@ class Fitting:
         self.parts_optimizer = PartsOptimizer(self.parts.named())
         self.objective = Objective((*settings.supervision.terms(), *own_terms(settings.densify)))
         self.photos, self.order = PhotoCache(rasterizer.device), ViewOrder(len(self.views))
-        providers = providers_for(self.objective.needs, capture)
+        providers = providers_for(self.objective.needs, capture, settings.prior)
         self.evidence = EvidenceCache(providers, rasterizer.device)
         self.step, self.seconds, self.psnr = 0, 0.0, math.nan
         self._adopt(initialise(capture, settings.cap // 4, settings.cap))

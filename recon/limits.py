@@ -21,6 +21,7 @@ AT_LEAST: Mapping[str, float] = {
     "supervision.photometric.weight": 0,
     "supervision.lidar.weight": 0,
     "supervision.sky.weight": 0,
+    "supervision.mono_prior.weight": 0,
 }
 """A first Gaussian is as wide as three others are distant, so that four are the fewest."""
 AT_MOST: Mapping[str, float] = {"seed": 2**63 - 1}
@@ -35,6 +36,7 @@ SHARES = (
     "supervision.lidar.opaque",
 )
 POSITIVE = (
+    "supervision.mono_prior.cap",
     "minutes",
     "learning_rates.means",
     "learning_rates.means_final",

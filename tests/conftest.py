@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from recon.evidence.interface import Evidence, SparseDepth
+from recon.evidence.interface import DenseDepth, Evidence, SparseDepth
 from recon.gaussians import Gaussians
 from recon.raster.reference import ReferenceRasterizer
 from recon.supervise import Sample
@@ -78,5 +78,7 @@ def sample() -> Sample:
     sky = torch.zeros(24, 32, dtype=torch.bool)
     sky[:9] = True
     places = random(40, 2) * torch.tensor([32.0, 24.0])
-    evidence = Evidence(SparseDepth(places, 2 + 2 * random(40), random(40)), sky)
+    lidar = SparseDepth(places, 2 + 2 * random(40), random(40))
+    prior = DenseDepth(2 + 2 * random(24, 32), random(24, 32))
+    evidence = Evidence(lidar, sky, prior)
     return Sample(812, view, photo, None, render, gaussians, 2.0, evidence)

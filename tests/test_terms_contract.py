@@ -10,25 +10,28 @@ from recon.densify.choose import own_terms
 from recon.densify.interface import Densify
 from recon.evidence.interface import Evidence
 from recon.losses.lidar import Lidar
+from recon.losses.mono_prior import MonoPrior
 from recon.losses.photometric import Photometric
 from recon.losses.regularize import Opacity, Scale
 from recon.losses.sky import Sky
 from recon.supervise import Sample, Term
 
-TERMS: list[Term] = [Photometric(), Lidar(), Sky(), Opacity(), Scale()]
+TERMS: list[Term] = [Photometric(), Lidar(), Sky(), MonoPrior(), Opacity(), Scale()]
 
-PER_PIXEL: list[Term] = [Photometric(), Lidar(), Sky()]
+PER_PIXEL: list[Term] = [Photometric(), Lidar(), Sky(), MonoPrior()]
 """Those that compare pixels."""
 
 
 def changed(sample: Sample, where: torch.Tensor) -> Evidence:
     """The sample's evidence, with other values at some pixels."""
-    lidar, sky = sample.evidence.lidar, sample.evidence.sky
+    lidar, sky, prior = sample.evidence.lidar, sample.evidence.sky, sample.evidence.prior
     assert lidar is not None
     assert sky is not None
+    assert prior is not None
     row, column = lidar.pixels[:, 1].long(), lidar.pixels[:, 0].long()
     depth = torch.where(where[row, column], 3 * lidar.depth, lidar.depth)
-    return Evidence(replace(lidar, depth=depth), sky ^ where)
+    dense = replace(prior, depth=torch.where(where, 3 * prior.depth, prior.depth))
+    return Evidence(replace(lidar, depth=depth), sky ^ where, dense)
 
 
 def by_name(term: Term) -> str:

@@ -1,27 +1,43 @@
 """Evidence for the steps of a fit: gathered when a view is first seen, and kept."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
+from recon.evidence.depth_files import DepthFileProvider
 from recon.evidence.interface import Evidence, Need, Provider
 from recon.evidence.lidar import LidarProvider
 from recon.evidence.sky_masks import SkyProvider
 from recon.types import Capture, View
 
 
-def providers_for(needs: frozenset[Need], capture: Capture) -> tuple[Provider, ...]:
+@dataclass(frozen=True)
+class PriorSettings:
+    """Which depth prior the photos get."""
+
+    model: Literal["none", "file"] = "none"
+    """file takes the metric depth that came with the training photos."""
+
+
+def providers_for(
+    needs: frozenset[Need], capture: Capture, prior: PriorSettings
+) -> tuple[Provider, ...]:
     """Return who can tell what is needed; nobody for what the capture does not bring.
 
     Args:
         needs: of the terms in use.
         capture: what is fitted.
+        prior: the user's choice.
     """
     known: list[Provider] = []
     if Need.LIDAR in needs and capture.training_sweeps:
         known.append(LidarProvider(capture))
     if Need.SKY in needs and capture.lidar:
         known.append(SkyProvider())
+    if Need.PRIOR in needs and prior.model == "file":
+        known.append(DepthFileProvider())
     return tuple(known)
 
 

@@ -17,6 +17,7 @@ class Need(enum.Enum):
     """A kind of evidence that a supervision term may ask for."""
 
     LIDAR = "LiDAR"
+    PRIOR = "a depth prior"
     SKY = "sky masks"
 
 
@@ -47,12 +48,34 @@ class SparseDepth:
 
 
 @dataclass(frozen=True, eq=False)
+class DenseDepth:
+    """Depth over a photo, in the capture's unit, and how far it is to be believed."""
+
+    depth: Float[Tensor, "h w"]
+    """Along the optical axis; 0 where nothing is known."""
+    confidence: Float[Tensor, "h w"]
+    """0 to 1; 0 where nothing is known."""
+
+    def resized(self, width: int, height: int) -> "DenseDepth":
+        """Return the values of the nearest pixels: means across edges would float in between."""
+        both = torch.stack([self.depth, self.confidence])[None]
+        if self.depth.shape != (height, width):
+            both = interpolate(both, (height, width), mode="nearest-exact")
+        return DenseDepth(both[0, 0], both[0, 1])
+
+    def to(self, device: torch.device) -> "DenseDepth":
+        """Return it on another device."""
+        return DenseDepth(self.depth.to(device), self.confidence.to(device))
+
+
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """What is known of one view at one size; None where nobody asked, or nobody knows."""
 
     lidar: SparseDepth | None = None
     sky: Bool[Tensor, "h w"] | None = None
     """Where the photo shows nothing but sky."""
+    prior: DenseDepth | None = None
 
     def resized(self, view: View, width: int, height: int) -> "Evidence":
         """Return the evidence for the view's photo at another size."""
@@ -61,6 +84,7 @@ class Evidence:
         return Evidence(
             lidar=None if self.lidar is None else self.lidar.scaled(*scale),
             sky=None if self.sky is None else _all_of(self.sky, width, height),
+            prior=None if self.prior is None else self.prior.resized(width, height),
         )
 
     def to(self, device: torch.device) -> "Evidence":
@@ -68,6 +92,7 @@ class Evidence:
         return Evidence(
             lidar=None if self.lidar is None else self.lidar.to(device),
             sky=None if self.sky is None else self.sky.to(device),
+            prior=None if self.prior is None else self.prior.to(device),
         )
 
 
