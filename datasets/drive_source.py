@@ -13,7 +13,8 @@ class DriveOptions:
     """Which part of a drive is read, and what its LiDAR may be used for."""
 
     cameras: tuple[str, ...] = ()
-    """Names of the cameras to read, such as FRONT FRONT_LEFT; all where absent."""
+    """Names of the cameras to read, such as FRONT FRONT_LEFT or image_2; where absent all, of
+    KITTI the left one."""
     frames: tuple[int, int] | None = None
     """First and last time step to read, both included, counted from 0; all where absent."""
     stride: int = 1

@@ -152,12 +152,9 @@ def check(view: SourceView) -> Usable:
             "finite numbers and positive focal lengths and sizes"
         )
     pose = checked_pose(view.world_to_camera)
-    files = {
-        "mask": view.mask,
-        "depth": view.depth,
-        "sky mask": view.sky,
-        "mask of what moves": view.moving,
-    }
+    if view.depth is not None:
+        view.depth.check()
+    files = {"mask": view.mask, "sky mask": view.sky, "mask of what moves": view.moving}
     for kind, path in files.items():
         if path is not None and not is_file(path):
             raise DataError(f"{path}: no such {kind}; put it there or take its entry out.")
@@ -208,7 +205,6 @@ def build_view(
         source.background,
         found.view.mask,
         found.view.depth,
-        found.view.depth_unit,
         border,
         found.view.sky,
         found.view.moving,

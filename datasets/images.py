@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float32, UInt8
 from torch import Tensor
 
 from recon.camera import Intrinsics
-from recon.datasets.decode import decode, decode_depth, decode_values
+from recon.datasets.decode import decode, decode_values
+from recon.datasets.depth_source import DepthSource
 from recon.datasets.stored_image import ImageSource
 from recon.datasets.undistort import nearest, shrink, undistort
 from recon.errors import DataError
@@ -24,7 +25,7 @@ from recon.types import DepthMap, Photo
 
 @dataclass(frozen=True, eq=False)
 class PhotoFile(Photo):
-    """A photo in a file, with its mask and its depth in others."""
+    """A photo in a file, with its mask in another, and its depth."""
 
     path: ImageSource
     intrinsics: Intrinsics
@@ -37,8 +38,7 @@ class PhotoFile(Photo):
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """sRGB in [0, 1], laid behind transparent pixels; mixed in sRGB, as peers do."""
     mask_file: Path | None = None
-    depth_file: Path | None = None
-    depth_unit: float = 1.0
+    depth_source: DepthSource | None = None
     border: Bool[np.ndarray, "a b"] | None = None
     """At the photo's own size, the pixels in which undistortion elsewhere has left nothing."""
     sky_file: Path | None = None
@@ -74,18 +74,18 @@ class PhotoFile(Photo):
         return None if self.sky_file is None else self.whole(self.marked(self.sky_file))
 
     def depth(self) -> DepthMap | None:
-        """Return the measured depth, taken from the nearest value so that no edge is mixed."""
-        if self.depth_file is None:
+        """Return the depth, taken from the nearest value so that no edge is mixed."""
+        if self.depth_source is None:
             return None
-        values = decode_depth(self.depth_file)
+        values = self.depth_source.read()
         rows, columns = values.shape
         x, y = self.intrinsics.resized(self.width, self.height).undistortion_maps()
         x, y = x * (columns / self.width), y * (rows / self.height)
         covered = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
         row, column = (np.where(covered, axis, 0).astype(np.int64) for axis in (y, x))
-        z = torch.from_numpy(values[row, column] * self.depth_unit).float()
+        z = torch.from_numpy(values[row, column]).float()
         valid = torch.from_numpy(covered) & z.isfinite() & (z > 0)
-        return DepthMap(torch.where(valid, z, 0.0), valid)
+        return DepthMap(torch.where(valid, z, 0.0), valid, measured=self.depth_source.measured)
 
     def marked(self, file: Path) -> Float32[np.ndarray, "a b"]:
         """Return 1 where a mask is not black, at the photo's own size."""

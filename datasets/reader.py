@@ -5,6 +5,7 @@ from pathlib import Path
 from recon.datasets.blender import BlenderReader
 from recon.datasets.colmap import ColmapReader
 from recon.datasets.finalise import finalise
+from recon.datasets.kitti import KittiReader
 from recon.datasets.llff import LlffReader
 from recon.datasets.source import Reader, ReadOptions
 from recon.datasets.transforms import TransformsReader
@@ -19,6 +20,7 @@ READERS: tuple[Reader, ...] = (
     TransformsReader(),
     BlenderReader(),
     LlffReader(),
+    KittiReader(),
     WaymoV2Reader(),
     WaymoV1Reader(),
 )

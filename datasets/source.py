@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from recon.camera import Intrinsics
+from recon.datasets.depth_source import DepthSource
 from recon.datasets.drive_source import DriveOptions, SourceBoxes, SourceSweep
 from recon.datasets.stored_image import ImageSource
 from recon.drive_types import RollingShutter
@@ -23,8 +24,8 @@ class ReadOptions:
     """How a capture is read."""
 
     format: str | None = None
-    """Read as colmap, transforms, blender, llff, waymo-v2 or waymo-v1; recognised from the folder
-    otherwise."""
+    """Read as colmap, transforms, blender, llff, kitti, waymo-v2 or waymo-v1; recognised from the
+    folder otherwise."""
     images: str | None = None
     """Folder of the photos below the capture, such as images_4; otherwise what the format names."""
     downscale: float = 1.0
@@ -56,9 +57,7 @@ class SourceView:
     intrinsics: Intrinsics
     mask: Path | None = None
     """An image that is black where the photo must not be used."""
-    depth: Path | None = None
-    """16-bit PNG or .npy: depth along the optical axis, in multiples of `depth_unit`."""
-    depth_unit: float = 1.0
+    depth: DepthSource | None = None
     sensor: str = ""
     time: float = 0.0
     exif: Exif = field(default_factory=Exif)

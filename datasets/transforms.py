@@ -13,6 +13,7 @@ import dataclasses
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
+from recon.datasets.depth_source import DepthFile
 from recon.datasets.folders import PHOTO_SUFFIXES, is_file, sensors, within
 from recon.datasets.ply_points import read_points
 from recon.datasets.poses import from_opengl
@@ -105,15 +106,15 @@ def read_frame(folder: Path, entry: Entry, images: str | None, sensor: str) -> S
     """
     name = str(PurePosixPath(entry.text("file_path").replace("\\", "/")))
     image = find(folder, entry, name if images is None else moved(name, images))
-    depth_unit = entry.number("depth_unit_scale_factor")
+    unit = entry.number("depth_unit_scale_factor")
+    depth = optional(folder, entry, "depth_file_path")
     return SourceView(
         name,
         image,
         from_opengl(entry.pose()),
         intrinsics(entry, image),
         optional(folder, entry, "mask_path"),
-        optional(folder, entry, "depth_file_path"),
-        DEPTH_UNIT if depth_unit is None else depth_unit,
+        None if depth is None else DepthFile(depth, DEPTH_UNIT if unit is None else unit),
         entry.text("sensor") if entry.frame.get("sensor") else sensor,
         entry.number("time") or 0.0,
         lens_settings(entry),

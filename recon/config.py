@@ -66,7 +66,7 @@ class FitSettings:
 
     data: Path
     """A capture: a folder with COLMAP, transforms.json, poses_bounds.npy or Blender files, or a
-    Waymo segment; `demo` is the street that comes with recon."""
+    KITTI or Waymo drive; `demo` is the street that comes with recon."""
     read: Annotated[ReadOptions, tyro.conf.arg(name="")] = field(default_factory=ReadOptions)
     preset: Literal["quick", "standard", "thorough"] = "standard"
     """How much work: quick is for a first look, thorough for results."""

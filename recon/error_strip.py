@@ -55,5 +55,6 @@ def error_strip(
         ),
     ]
     if truth is not None:
-        pictures.append(with_caption(depth_picture(truth.z, truth.valid, span), "true depth"))
+        caption = "true depth" if truth.measured else "depth by stereo matching"
+        pictures.append(with_caption(depth_picture(truth.z, truth.valid, span), caption))
     return side_by_side(pictures)

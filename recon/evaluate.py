@@ -41,6 +41,8 @@ class DepthScores:
 
     expected: DepthReport
     median: DepthReport
+    measured: bool
+    """False where some of what they are errors from was itself matched in photos."""
 
     @staticmethod
     def of(prediction: Prediction, truth: DepthMap | None) -> "DepthScores | None":
@@ -51,7 +53,7 @@ class DepthScores:
         if truth is None or truth.kind is not DepthKind.METRIC:
             return None
         expected, median = prediction.covered_depths()
-        return DepthScores(score_depth(expected, truth), score_depth(median, truth))
+        return DepthScores(score_depth(expected, truth), score_depth(median, truth), truth.measured)
 
     @staticmethod
     def mean(scores: Sequence["DepthScores"]) -> "DepthScores | None":
@@ -59,11 +61,15 @@ class DepthScores:
         if not scores:
             return None
         return DepthScores(
-            mean_depth_score(s.expected for s in scores), mean_depth_score(s.median for s in scores)
+            mean_depth_score(s.expected for s in scores),
+            mean_depth_score(s.median for s in scores),
+            all(s.measured for s in scores),
         )
 
     def as_json(self, metric: bool) -> dict[str, Any]:
         """Return the expected depth's abs_rel, rmse, delta1 and coverage, and all the rest below.
+
+        `truth` says what they are held against: "measured", or "matched" in pairs of photos.
 
         Args:
             metric: whether lengths are metres; else there are no ranges, which are in metres.
@@ -72,6 +78,7 @@ class DepthScores:
         overall = {kind: asdict(report.overall) for kind, report in both.items()}
         headline = ("abs_rel", "rmse", "delta1", "coverage")
         found: dict[str, Any] = {name: overall["expected"][name] for name in headline}
+        found["truth"] = "measured" if self.measured else "matched"
         found |= overall
         found["edges"] = {kind: asdict(report.edges) for kind, report in both.items()}
         if metric:

@@ -21,6 +21,8 @@ EXPOSED = 2.0
 """A photo is flagged for its exposure when its brightness is one stop off the median, or more."""
 PHOTOS = 200
 """At most so many photos are decoded, evenly chosen."""
+DEPTHS = 40
+"""At most so many photos are asked for their depth, evenly chosen: it may have to be computed."""
 POINTS = 20000
 """At most so many points are projected, evenly chosen."""
 
@@ -76,13 +78,15 @@ class PointFacts:
 
 @dataclass(frozen=True)
 class DepthFacts:
-    """The measured depth that came with the photos."""
+    """The depth that comes with the photos, of those that were looked at."""
 
     views: int
     coverage: float
     """Mean fraction of a photo's pixels that have a depth."""
     depths: tuple[float, float, float] | None
     """5th, 50th and 95th percentile."""
+    measured: bool
+    """False where photos were matched for it."""
 
 
 @dataclass(frozen=True)
@@ -176,15 +180,19 @@ class PhotoFacts:
     luminance: list[float]
     coverage: list[float]
     depths: list[torch.Tensor]
+    measured: bool
     warnings: list[str]
 
     @staticmethod
     def gather(views: Sequence[View]) -> "PhotoFacts":
         """Decode photos; one that cannot be decoded becomes a warning."""
-        facts = PhotoFacts([], [], [], [], [], [])
-        for view in evenly(views, PHOTOS):
+        facts = PhotoFacts([], [], [], [], [], True, [])
+        chosen = evenly(views, PHOTOS)
+        asked = {view.name for view in evenly(chosen, DEPTHS)}
+        for view in chosen:
             try:
-                pixels, valid, depth = view.photo.pixels(), view.photo.valid(), view.photo.depth()
+                pixels, valid = view.photo.pixels(), view.photo.valid()
+                depth = view.photo.depth() if view.name in asked else None
             except DataError as error:
                 facts.warnings.append(f"{view.name}: {error}")
                 continue
@@ -198,6 +206,7 @@ class PhotoFacts:
     def add_depth(self, depth: DepthMap) -> None:
         """Note how much of a photo has depth, and a sample of it."""
         z = depth.z[depth.valid]
+        self.measured &= depth.measured
         self.coverage.append(z.numel() / depth.z.numel())
         self.depths.append(z[:: max(1, z.numel() // 1000)])
 
@@ -206,7 +215,8 @@ class PhotoFacts:
         if not self.coverage:
             return None
         coverage = sum(self.coverage) / len(self.coverage)
-        return DepthFacts(len(self.coverage), coverage, percentiles(torch.cat(self.depths)))
+        depths = percentiles(torch.cat(self.depths))
+        return DepthFacts(len(self.coverage), coverage, depths, self.measured)
 
     def spread(self, values: list[float], ratio: float, low_only: bool) -> Spread | None:
         """Summarise a number; None where no photo could be decoded."""

@@ -49,7 +49,8 @@ def rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
     yield "points", points(i)
     if i.depth is not None:
         at = depths(i.depth.depths, i.unit)
-        yield "depth", f"{i.depth.views} views, {i.depth.coverage:.0%} of their pixels{at}"
+        how = "" if i.depth.measured else ", matched in stereo, not measured"
+        yield "depth", f"{i.depth.views} views, {i.depth.coverage:.0%} of their pixels{at}{how}"
     if i.drive is not None:
         yield from drive_rows(i.drive)
     if i.sharpness is not None:

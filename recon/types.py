@@ -83,6 +83,8 @@ class DepthMap:
     """Depth along the optical axis; 0 where not valid."""
     valid: Bool[Tensor, "h w"]
     kind: DepthKind = DepthKind.METRIC
+    measured: bool = True
+    """Whether an instrument did; False where photos were matched, which errs where they mislead."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Photo(abc.ABC):
 
     @abc.abstractmethod
     def depth(self) -> DepthMap | None:
-        """Return the measured depth that came with the photo, or None where there is none."""
+        """Return the depth that came with the photo or its pair; None where there is none."""
 
     @abc.abstractmethod
     def sky(self) -> Bool[Tensor, "h w"] | None:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
 from recon.backdrop import Plain
+from recon.commands.evaluate import describe
 from recon.errors import DataError
 from recon.evaluate import Evaluation, score
 from recon.gaussians import HARMONIC_BAND_0, Gaussians
@@ -206,6 +207,23 @@ def test_depth_is_scored_by_range_where_lengths_are_metres(tmp_path):
     }
     assert depth["ranges"][3]["expected"]["rmse"] is None
     assert "ranges" not in scored(tmp_path, held, metric=False).summary()["depth"]
+
+
+def test_scores_against_matched_depth_say_so(tmp_path):
+    held = measured(views(photo(0), photo(1)), 1.1)
+    truth = held[1].photo.depth()
+    matched = photo(1, measured=replace(truth, measured=False))
+    said = {}
+    for name, truths in (
+        ("measured", held),
+        ("matched", [held[0], replace(held[1], photo=matched)]),
+    ):
+        predicted(tmp_path / name, truths)
+        summary = scored(tmp_path / name, truths).summary()
+        assert summary["depth"]["truth"] == name
+        said[name] = describe(summary).splitlines()[1]
+    assert said["measured"].endswith("of the true depths")
+    assert said["matched"].endswith("of the depths matched in stereo, not measured")
 
 
 def test_depth_known_up_to_a_factor_is_not_scored_against(tmp_path):

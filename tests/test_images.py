@@ -10,6 +10,7 @@ from captures import make_scene, write_transforms
 from PIL import Image
 
 from recon.camera import Intrinsics
+from recon.datasets.depth_source import DepthFile
 from recon.datasets.exif import read_exif
 from recon.datasets.images import PhotoFile
 from recon.datasets.photo_header import read_header
@@ -196,7 +197,7 @@ def test_depth_is_scaled_and_never_mixed(tmp_path: Path, kind: str) -> None:
         values[1] = np.nan
         np.save(file, values)
     with_depth = replace(
-        photo(tmp_path / "a.png", width=13, height=10), depth_file=file, depth_unit=0.001
+        photo(tmp_path / "a.png", width=13, height=10), depth_source=DepthFile(file, 0.001)
     )
     depth = with_depth.depth()
     assert depth is not None
@@ -212,7 +213,7 @@ def test_depth_follows_undistortion(tmp_path: Path) -> None:
     lens = Intrinsics(40, 30, 35.0, 36.0, 20.0, 15.0, Brown(k1=0.3))
     columns = np.tile(np.arange(1, 41, dtype=np.uint16), (30, 1))
     file = saved(tmp_path / "d.png", columns)
-    depth = replace(photo(tmp_path / "a.png", lens), depth_file=file).depth()
+    depth = replace(photo(tmp_path / "a.png", lens), depth_source=DepthFile(file)).depth()
     assert depth is not None
     x, y = lens.undistortion_maps()
     covered = (x >= 0) & (x < 40) & (y >= 0) & (y < 30)
@@ -222,7 +223,7 @@ def test_depth_follows_undistortion(tmp_path: Path) -> None:
 
 def test_a_pickle_is_no_depth(tmp_path: Path) -> None:
     np.save(tmp_path / "d.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    bad = replace(photo(tmp_path / "a.png"), depth_file=tmp_path / "d.npy")
+    bad = replace(photo(tmp_path / "a.png"), depth_source=DepthFile(tmp_path / "d.npy"))
     with pytest.raises(DataError, match="not a plain array"):
         bad.depth()
 
@@ -230,7 +231,7 @@ def test_a_pickle_is_no_depth(tmp_path: Path) -> None:
 def test_depth_must_have_two_axes(tmp_path: Path) -> None:
     np.save(tmp_path / "d.npy", np.zeros((30, 40, 3)))
     with pytest.raises(DataError, match=r"\(height, width\)"):
-        replace(photo(tmp_path / "a.png"), depth_file=tmp_path / "d.npy").depth()
+        replace(photo(tmp_path / "a.png"), depth_source=DepthFile(tmp_path / "d.npy")).depth()
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])

@@ -86,8 +86,10 @@ def describe(summary: dict[str, Any]) -> str:
     ]
     depth = summary.get("depth")
     if depth is not None:
+        truth = {"measured": "true depths", "matched": "depths matched in stereo, not measured"}
         lines.append(
             f"depth: AbsRel {depth['abs_rel']:.3f}, RMSE {depth['rmse']:.2f} {summary['unit']}, "
-            f"delta1 {depth['delta1']:.3f}, over {depth['coverage']:.0%} of the true depths"
+            f"delta1 {depth['delta1']:.3f}, over {depth['coverage']:.0%} of the "
+            f"{truth[depth['truth']]}"
         )
     return "\n".join(lines)

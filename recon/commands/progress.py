@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
 
 import rich.progress
 from rich.console import Console
@@ -34,7 +33,7 @@ class ProgressLine:
         )
         self.task = self.bar.add_task("", total=1.0)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ProgressLine":
         """Begin to draw."""
         self.bar.start()
         return self

@@ -2,7 +2,7 @@
 
 import signal
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 
 class StopRequest:
@@ -12,7 +12,7 @@ class StopRequest:
         self.signal: signal.Signals | None = None
         self._before: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "StopRequest":
         """Begin to listen."""
         for kind in (signal.SIGINT, signal.SIGTERM):
             self._before[kind] = signal.signal(kind, self._heard)
