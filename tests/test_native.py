@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from splat_scenes import Case, camera, cloud, draw, images_of, jumps, oblique, thin_lens
+from splat_scenes import Case, camera, cloud, draw, grey, images_of, jumps, oblique, thin_lens
 from torch import Tensor
 
 from recon.core import HAS_CORE
@@ -169,6 +169,20 @@ def test_equal_depths_are_drawn_in_their_order() -> None:
     truth = draw(ReferenceRasterizer(), case, torch.float64, smooth)
     drawn = draw(NativeRasterizer(), case, torch.float32, smooth)
     assert (drawn.images["color"] - truth.images["color"])[smooth].abs().max() < 1e-5
+
+
+@pytest.mark.usefixtures("level")
+def test_depths_may_lie_as_far_apart_as_floats_can() -> None:
+    """A spread of 2^128 takes one bit more of a sorting key than ordinary scenes ever do."""
+    gaussians = grey([(0, 0, 3e38), (0, 0, 0.02), (0, 0, 3)])
+    gaussians.sh_base[:, 0] = torch.eye(3)
+    case = Case(gaussians, camera(20, 20))
+    pixels = torch.ones(20, 20, dtype=torch.bool)
+    truth = draw(ReferenceRasterizer(), case, torch.float64, pixels)
+    drawn = draw(NativeRasterizer(), case, torch.float32, pixels)
+    torch.testing.assert_close(
+        drawn.images["color"].double(), truth.images["color"], atol=1e-5, rtol=0
+    )
 
 
 @pytest.mark.usefixtures("level")

@@ -9,7 +9,8 @@
 namespace recon::ISA {
 namespace {
 
-constexpr int kPasses = 3, kMostDigits = 1 << 11;
+constexpr int kPasses = 3, kMostDigitBits = 11;
+static_assert(kPasses * kMostDigitBits >= 32, "all bits of a key are sorted");
 constexpr int kAhead = 24;  // Splats between the asking for memory and its use.
 
 struct KeyRange {
@@ -73,10 +74,11 @@ uint32_t places_from_counts(uint32_t *counts, int64_t bins, int threads, uint32_
 void sort_by_depth(Workspace &work, KeyRange range, int threads) {
   DepthKey *from = work.depth_keys.data(), *to = work.depth_keys_spare.data();
   int digit_bits = 1;  // No more than needed: the fewer digits, the better they fit the cache.
-  while (range.most > range.least && (range.most - range.least) >> (kPasses * digit_bits))
-    digit_bits++;
+  // In 64 bits, because shifting 32 by 33 is undefined: depths can lie 2^128 apart.
+  const uint64_t spread = range.most > range.least ? range.most - range.least : 0;
+  while (spread >> (kPasses * digit_bits)) digit_bits++;
   const int64_t digits = int64_t{1} << digit_bits;
-  work.histograms.reserve(size_t(threads) * kMostDigits);
+  work.histograms.reserve(size_t(threads) << kMostDigitBits);
   uint32_t *counts = work.histograms.data();
   for (int pass = 0; pass < kPasses; pass++) {
     const auto digit = [&](const DepthKey &k) {

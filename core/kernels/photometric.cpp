@@ -1,9 +1,12 @@
 #include "photometric.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <vector>
+
+#include "threads.h"
 
 // The image is cut into tiles of a fixed size, so that the tiles, the arithmetic of each pixel and
 // the order of the sums are the same for any number of threads. A tile is swept from top to bottom,
@@ -259,13 +262,13 @@ Agreement photometric(const ImagePair &images, float ssim_weight, float *gradien
   const auto ssim_scale = static_cast<float>(ssim_weight / values);
   const std::vector<Tile> tiles = cut(images.height, images.width);
   std::vector<Agreement> parts(tiles.size());
-#pragma omp parallel num_threads(thread_count())
-  {
+  const auto threads = std::min<size_t>(thread_count(), tiles.size());
+  std::atomic<size_t> next{0};
+  in_parallel(static_cast<int>(threads), [&](int) {
     const auto work = std::make_unique<Workspace>();
-#pragma omp for schedule(dynamic, 1)
-    for (size_t i = 0; i < tiles.size(); i++)
+    for (size_t i; (i = next++) < tiles.size();)
       parts[i] = sweep(images, tiles[i], l1_scale, ssim_scale, gradient, *work);
-  }
+  });
   Agreement total{0, 0};
   for (const Agreement &part : parts) total.l1 += part.l1, total.ssim += part.ssim;
   return {total.l1 / values, total.ssim / values};
