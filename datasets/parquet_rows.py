@@ -96,6 +96,8 @@ class ParquetRows:
         """Turn what Arrow raises into an error that names the file."""
         try:
             yield
+        except MemoryError:  # Arrow's own is an ArrowException too, but no fault of the file.
+            raise
         except (OSError, ValueError, pa.ArrowException) as error:
             raise DataError(
                 f"{self.path}{where}: component {self.what} cannot be read ({first_line(error)}). "

@@ -5,10 +5,15 @@ import sys
 from importlib.metadata import version
 
 from recon.errors import ReconError
+from recon.memory import ran_out_of_memory
 
 ABOUT = (
     "Fit 3D Gaussians to posed photos, look at them, measure them, and take them elsewhere. "
     "To begin: recon fit --data demo"
+)
+NO_MEMORY = (
+    "not enough memory ({}). Ask for less: of a fit with --downscale, --max-gaussians, "
+    "--drive.cameras or --drive.frames, of pictures with --width. What was saved is intact."
 )
 
 
@@ -27,9 +32,11 @@ def main() -> None:
     except BrokenPipeError:
         # Python would complain again when it flushes what nobody reads any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    except MemoryError:
-        _end("not enough memory; ask for less with --downscale, --width or --max-gaussians", 4)
-    except OSError as error:
+    except Exception as error:
+        if ran_out_of_memory(error):
+            _end(NO_MEMORY.format(*str(error).splitlines() or ["nothing more is known"]), 4)
+        if not isinstance(error, OSError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         _end(f"{error.filename or 'the output'}: {error.strerror or error}", 4)
 

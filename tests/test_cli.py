@@ -207,6 +207,24 @@ def test_a_full_disk_ends_the_fit_and_keeps_the_checkpoint(scene: Path, tmp_path
     assert not list(run.rglob("*.tmp"))
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+def test_a_fit_that_runs_out_of_memory_says_what_to_lower(scene: Path, tmp_path: Path) -> None:
+    program = (
+        "import resource, sys; import recon.commands.choice;"
+        "now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize();"
+        "resource.setrlimit(resource.RLIMIT_AS, (now + 2**30, now + 2**30));"
+        "sys.argv = ['recon', *sys.argv[1:]]; from recon.cli import main; main()"
+    )
+    arguments = ["fit", "--data", scene, "--output", tmp_path / "run", "--max-gaussians", 10**8]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 4, done.stderr
+    assert "--max-gaussians" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_version_and_an_output_that_cannot_be_written() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", recon("--version").stdout.strip())
     if not Path("/dev/full").exists():
