@@ -23,6 +23,7 @@ from recon.datasets.stored_image import ImageSource
 from recon.datasets.undistort import share_kept
 from recon.errors import DataError, UsageError
 from recon.types import Capture, Exif, Similarity, View
+from recon.words import counted
 
 LEAST_KEPT = 0.05
 """A lens that leaves less than this of a photo is wrong, or no lens for a pinhole."""
@@ -108,13 +109,13 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
 
 
 def check_sizes(views: tuple[View, ...], downscale: float) -> None:
-    """Refuse to shrink photos beyond recognition; small ones that came so are the user's own.
+    """Refuse to shrink photos beyond recognition.
 
     Raises:
         UsageError: a shrunk photo has a side of less than SMALLEST.
     """
     camera = min((view.camera for view in views), key=lambda c: min(c.width, c.height))
-    if downscale > 1 and min(camera.width, camera.height) < SMALLEST:
+    if min(camera.width, camera.height) < SMALLEST:
         raise UsageError(
             f"--downscale {downscale:g} leaves photos of {camera.width}x{camera.height} pixels; "
             f"expected {SMALLEST} or more on each side, so give less."
@@ -165,6 +166,11 @@ def check(view: SourceView) -> Usable:
         raise DataError(
             f"{view.image} has {header.width}x{header.height} pixels and its camera "
             f"{lens.width}x{lens.height}, another shape; use the photo that was calibrated"
+        )
+    if min(width, height) < SMALLEST:
+        raise DataError(
+            f"{view.image} has {width}x{height} pixels; expected {SMALLEST} or more on each side, "
+            "as SSIM compares windows of that size. Take it out, or put a larger one there"
         )
     if share_kept(lens) < LEAST_KEPT:
         raise DataError(
@@ -260,8 +266,9 @@ def describe(usable: list[Usable], source: SourceCapture) -> list[str]:
     kept = min(share_kept(u.intrinsics) for u in usable)
     for name, count in lenses.items():
         notes.append(
-            f"lens distortion ({name}) undone in {count} views: focal length and principal point "
-            f"stay, at least {kept:.0%} of each photo is kept, what it does not cover is masked"
+            f"lens distortion ({name}) undone in {counted(count, 'view')}: focal length and "
+            f"principal point stay, at least {kept:.0%} of each photo is kept, what it does not "
+            "cover is masked"
         )
     resized = [u for u in usable if u.intrinsics.width != u.view.intrinsics.width]
     if resized:
@@ -273,7 +280,9 @@ def describe(usable: list[Usable], source: SourceCapture) -> list[str]:
         )
     turned = sum(u.upright for u in usable)
     if turned:
-        notes.append(f"{turned} photos turned by their EXIF orientation, to fit their cameras")
+        notes.append(
+            f"{counted(turned, 'photo')} turned by their EXIF orientation, to fit their cameras"
+        )
     if transparent(usable):
         named = {BLACK: "black", (1.0, 1.0, 1.0): "white"}
         color = named.get(source.background, f"sRGB {source.background}")

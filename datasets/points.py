@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float64
 
 from recon.datasets.source import SourcePoints
 from recon.types import PointCloud, View
+from recon.words import counted
 
 CHUNK = 65536
 
@@ -26,7 +27,9 @@ def place_points(
         return None
     finite = np.isfinite(points.positions).all(axis=1)
     if not finite.all():
-        warnings.append(f"dropped {np.sum(~finite)} points with NaN or infinite coordinates")
+        warnings.append(
+            f"dropped {counted(int(np.sum(~finite)), 'point')} with NaN or infinite coordinates"
+        )
     positions = points.positions[finite] - offset
     if len(positions) == 0:
         return None

@@ -12,6 +12,7 @@ from typing import Literal
 from recon.datasets.source import ReadOptions, SourceSplit
 from recon.errors import DataError, UsageError
 from recon.types import Split
+from recon.words import counted
 
 BY_NAME, BY_STEP = 8, 10
 """Every how many views, or time steps, one is held out where nobody says."""
@@ -47,7 +48,7 @@ def split_views(
         split = every_nth(len(names), BY_NAME if options.hold_every is None else options.hold_every)
     if not split.train:
         raise DataError(
-            f"no view is left to train on ({len(names)} views, rule: {split.rule}); "
+            f"no view is left to train on ({counted(len(names), 'view')}, rule: {split.rule}); "
             "hold out fewer, or none with --hold-every 0."
         )
     return split

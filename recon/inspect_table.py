@@ -10,6 +10,7 @@ from rich.text import Text
 from recon.drive_facts import DriveFacts
 from recon.inspect import CameraFacts, Inspection, Range
 from recon.photo_facts import Spread
+from recon.words import counted
 
 CAMERAS = 8
 """At most so many cameras are listed."""
@@ -50,7 +51,8 @@ def rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if i.depth is not None:
         at = depths(i.depth.depths, i.unit)
         how = "" if i.depth.measured else ", matched in stereo, not measured"
-        yield "depth", f"{i.depth.views} views, {i.depth.coverage:.0%} of their pixels{at}{how}"
+        views = counted(i.depth.views, "view")
+        yield "depth", f"{views}, {i.depth.coverage:.0%} of their pixels{at}{how}"
     if i.drive is not None:
         yield from drive_rows(i.drive)
     if i.sharpness is not None:
@@ -73,8 +75,8 @@ def drive_rows(facts: DriveFacts) -> Iterator[tuple[str, str]]:
         how = "have recorded pixels" if lidar.recorded else "are in a photo, by projection"
         yield (
             "LiDAR",
-            f"{lidar.sweeps} sweeps of about {lidar.returns} points, {lidar.training} to train; "
-            f"{lidar.shown:.0%} of the points {how}{fit}",
+            f"{counted(lidar.sweeps, 'sweep')} of about {counted(lidar.returns, 'point')}, "
+            f"{lidar.training} to train; {lidar.shown:.0%} of the points {how}{fit}",
         )
     if boxes is not None:
         yield "boxes", f"{boxes.boxes} of {boxes.tracks} objects, {boxes.moving} of them moving"
@@ -92,7 +94,7 @@ def cameras(facts: tuple[CameraFacts, ...]) -> Iterator[str]:
         name = f"{camera.sensor}: " if camera.sensor else ""
         yield (
             f"{name}{camera.width}x{camera.height}, focal length {camera.fx:.1f} px, "
-            f"{camera.angle_of_view:.0f}° across, {camera.views} views"
+            f"{camera.angle_of_view:.0f}° across, {counted(camera.views, 'view')}"
         )
     if len(facts) > CAMERAS:
         yield f"and {len(facts) - CAMERAS} more"

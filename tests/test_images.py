@@ -312,7 +312,7 @@ def test_orientation_is_undone_where_only_that_fits(tmp_path: Path, orientation:
     assert stored.size == (30, 40)
     stored.save(tmp_path / "images" / scene.names[0], exif=exif)
     capture = read_capture(tmp_path, ReadOptions(hold_every=0))
-    assert "1 photos turned by their EXIF orientation, to fit their cameras" in capture.notes
+    assert "1 photo turned by their EXIF orientation, to fit their cameras" in capture.notes
     np.testing.assert_array_equal(capture.views[0].photo.pixels(), scene.photos[0])
 
 
@@ -323,6 +323,16 @@ def test_a_photo_of_another_shape_is_skipped(tmp_path: Path) -> None:
     capture = read_capture(tmp_path)
     assert len(capture.views) == 8
     assert "40x25 pixels and its camera 40x30" in capture.warnings[0]
+
+
+def test_a_photo_too_small_to_be_scored_is_skipped(tmp_path: Path) -> None:
+    """A camera's photos may be of another size than it; these show the same in 13 x 10 pixels."""
+    scene = make_scene()
+    write_transforms(tmp_path, scene)
+    saved(tmp_path / "images" / scene.names[0], scene.photos[0][::3, ::3][:, :13])
+    capture = read_capture(tmp_path)
+    assert len(capture.views) == 8
+    assert "13x10 pixels; expected 11 or more" in capture.warnings[0]
 
 
 def test_a_bomb_is_an_error_not_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from recon.predictions import predict
 from recon.raster.interface import Rasterizer
 from recon.run import Run
 from recon.types import Capture
+from recon.words import counted
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def evaluate(
 def describe(summary: dict[str, Any]) -> str:
     """Write a summary for a person."""
     lines = [
-        f"{summary['views']} held-out views: PSNR {summary['psnr']:.2f} dB, "
+        f"{counted(summary['views'], 'held-out view')}: PSNR {summary['psnr']:.2f} dB, "
         f"SSIM {summary['ssim']:.3f}"
     ]
     depth = summary.get("depth")

@@ -21,6 +21,7 @@ from recon.fit import Fitting
 from recon.run import Run
 from recon.scene_file import write_ply
 from recon.types import Capture
+from recon.words import counted
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,9 @@ def announce(capture: Capture, run: Run) -> None:
     points = 0 if capture.points is None else len(capture.points)
     camera = capture.views[0].camera
     print(
-        f"{capture.path}: {capture.format}, {len(capture.train)} views to train, "
+        f"{capture.path}: {capture.format}, {counted(len(capture.train), 'view')} to train, "
         f"{len(capture.test)} to test ({capture.split.rule}), {camera.width}x{camera.height}, "
-        f"{points:,} points, {'metres' if capture.metric else 'scene units'}",
+        f"{counted(points, 'point')}, {'metres' if capture.metric else 'scene units'}",
         file=sys.stderr,
     )
     for line in (*capture.notes, *capture.warnings):
