@@ -4,6 +4,7 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
+from recon.commands.compare import Compare
 from recon.commands.data import Data
 from recon.commands.doctor import Doctor
 from recon.commands.evaluate import Eval
@@ -16,6 +17,7 @@ Command = (
     Annotated[Fit, subcommand("fit")]
     | Annotated[Resume, subcommand("resume")]
     | Annotated[Eval, subcommand("eval")]
+    | Annotated[Compare, subcommand("compare")]
     | Annotated[Render, subcommand("render")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Inspect, subcommand("inspect")]

@@ -19,6 +19,9 @@ from recon.run import Run
 from recon.types import Capture
 from recon.words import counted
 
+PROTOCOL = "full@1"
+"""How a run's held-out views are scored."""
+
 
 @dataclass(frozen=True)
 class Eval:
@@ -59,8 +62,7 @@ def evaluate(
             f"{run.path}: no view was held out, so there is nothing to score. Fit again with "
             "--hold-every 8."
         )
-    protocol = "full@1"
-    folder = run.evaluations / protocol
+    folder = run.evaluations / PROTOCOL
     scene = scene_at(run, settings, capture, saved, rasterizer)
     with counting("rendering", len(capture.test), quiet) as done:
         # Harmonics above the degree of the fit are zeros, so all may be drawn.
@@ -73,7 +75,7 @@ def evaluate(
     }
     with counting("scoring", len(capture.test), quiet) as done:
         evaluation = score(
-            folder, capture.test, protocol=f"{protocol}, {capture.split.rule}",
+            folder, capture.test, protocol=f"{PROTOCOL}, {capture.split.rule}",
             metric=capture.metric, facts=facts, on_view=done,
         )  # fmt: skip
     return {**evaluation.summary(), **facts}

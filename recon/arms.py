@@ -1,0 +1,112 @@
+"""The arms of a comparison: one fit's settings, changed in one thing each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from recon.config import FitSettings, Supervision
+from recon.errors import UsageError
+from recon.evidence.interface import Need
+
+Change = Callable[[FitSettings], FitSettings]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to fit, beside others with the same data, beginning, schedule and cap."""
+
+    name: str
+    about: str
+    """What it changes, for people."""
+    change: Change
+    """From the comparison's resolved settings to the arm's."""
+    needs: frozenset[Need] = frozenset()
+    """Evidence without which it would be another arm under a wrong name."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence that a comparison can show or refute."""
+
+    arm: str
+    against: str
+    words: str
+
+
+def only(supervision: Supervision, *kept: str) -> Supervision:
+    """Return the supervision with the weight of every term that asks for evidence 0, but some.
+
+    Args:
+        supervision: whose other settings stay.
+        kept: names of fields whose weights stay.
+    """
+    silent: dict[str, Any] = {}
+    for field in fields(supervision):
+        term = getattr(supervision, field.name)
+        if term.needs and field.name not in kept:
+            silent[field.name] = replace(term, weight=0.0)
+    return replace(supervision, **silent)
+
+
+def plain(settings: FitSettings) -> FitSettings:
+    """Leave the photos alone to hold the scene."""
+    return replace(settings, supervision=only(settings.supervision))
+
+
+def _twice_the_photos(settings: FitSettings) -> FitSettings:
+    alone = plain(settings)
+    photometric = alone.supervision.photometric
+    twice = replace(photometric, weight=2 * photometric.weight)
+    return replace(alone, supervision=replace(alone.supervision, photometric=twice))
+
+
+def _twice_the_steps(settings: FitSettings) -> FitSettings:
+    return replace(plain(settings), steps=2 * settings.budget.steps)
+
+
+def _keeping(*kept: str) -> Change:
+    return lambda settings: replace(settings, supervision=only(settings.supervision, *kept))
+
+
+ARMS: Mapping[str, Arm] = {
+    arm.name: arm
+    for arm in (
+        Arm("plain", "photos only", plain),
+        Arm("rgb2x", "photos only, at twice the weight", _twice_the_photos),
+        Arm("steps2x", "photos only, for twice the steps", _twice_the_steps),
+        Arm("lidar", "and LiDAR depth", _keeping("lidar", "sky"), frozenset({Need.LIDAR})),
+        Arm(
+            "l1-depth",
+            "and the prior's inverse depth by L1",
+            _keeping("mono_prior"),
+            frozenset({Need.PRIOR}),
+        ),
+        Arm("full", "and every term as it is set", lambda settings: settings),
+    )
+}
+CLAIMS = (
+    Claim("rgb2x", "plain", "a heavier photometric loss helps"),
+    Claim("steps2x", "plain", "twice the steps help"),
+    Claim("lidar", "plain", "LiDAR supervision helps"),
+    Claim("l1-depth", "plain", "the prior's depth, by L1, helps"),
+    Claim("full", "plain", "all supervision together helps"),
+    Claim("full", "l1-depth", "all supervision together does more than L1 depth"),
+    Claim("full", "lidar", "all supervision together does more than LiDAR"),
+)
+"""Told where both arms were run."""
+
+
+def chosen(names: str) -> list[Arm]:
+    """Return arms by their names, with commas between them.
+
+    Raises:
+        UsageError: a name is unknown or comes twice, or there is none.
+    """
+    listed = [name.strip() for name in names.split(",") if name.strip()]
+    for name in listed:
+        if name not in ARMS or listed.count(name) > 1:
+            problem = "given twice" if name in ARMS else "no such arm"
+            raise UsageError(f"--arms {name}: {problem}; expected some of {', '.join(ARMS)}.")
+    if not listed:
+        raise UsageError(f"--arms: none given; expected some of {', '.join(ARMS)}.")
+    return [ARMS[name] for name in listed]
