@@ -4,6 +4,7 @@ from pathlib import Path
 
 from recon.datasets.blender import BlenderReader
 from recon.datasets.colmap import ColmapReader
+from recon.datasets.dgp import DgpReader
 from recon.datasets.finalise import finalise
 from recon.datasets.kitti import KittiReader
 from recon.datasets.llff import LlffReader
@@ -21,6 +22,7 @@ READERS: tuple[Reader, ...] = (
     BlenderReader(),
     LlffReader(),
     KittiReader(),
+    DgpReader(),
     WaymoV2Reader(),
     WaymoV1Reader(),
 )

@@ -27,13 +27,14 @@ NEAREST = 0.1
 WIDEST = np.tan(np.radians(85))
 """The largest x/z or y/z of a ray that is followed through a lens."""
 CELL = np.radians(1 / 8)
+"""Edge of the cells in which neighbours are looked for; a pixel where pixels are larger."""
 REACH = 4
 """Cells; together half a degree, which is wider than the gap between the beams of a car's LiDAR."""
 NEARER_BY = 0.3
 """Units of length by which a point must be nearer to hide another: LiDAR is not exact."""
-SLACK = 2 * CELL
-"""The same in inverse depth. Points beside one another are up to two cells off the line through the
-point, and the inverse depth of a plane a unit of length away changes by so much over them."""
+STRAY, CLOSEST = 2, 1.0
+"""Neighbours are up to two cells off the line through the point. Over them the inverse depth of a
+plane that passes the camera in a unit of length, or farther, changes by less than is asked for."""
 
 
 def seen_points(
@@ -83,9 +84,10 @@ def projected(
         depth[np.hypot(x, y) > lens.distortion.limit(float(WIDEST))] = 0
     ahead = depth > 0
     x, y = x[ahead], y[ahead]
-    if lens.distortion is not None:
-        x, y = lens.distortion.distort(x, y)
-    pixels[ahead] = np.stack([lens.fx * x + lens.cx, lens.fy * y + lens.cy], axis=-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if lens.distortion is not None:
+            x, y = lens.distortion.distort(x, y)
+        pixels[ahead] = np.stack([lens.fx * x + lens.cx, lens.fy * y + lens.cy], axis=-1)
     depth[~((pixels >= 0) & (pixels < [lens.width, lens.height])).all(axis=1)] = 0
     return pixels, depth
 
@@ -94,14 +96,16 @@ def hidden(
     pixels: Float64[np.ndarray, "n 2"], depth: Float64[np.ndarray, " n"], lens: Intrinsics
 ) -> Bool[np.ndarray, " n"]:
     """Return which points lie behind others, as the module says."""
-    cell = CELL * min(lens.fx, lens.fy)
+    focal = min(lens.fx, lens.fy)
+    cell = max(CELL * focal, 1.0)
     column, row = (pixels / cell).astype(np.int64).T
     inverse = np.zeros((int(lens.height / cell) + 1, int(lens.width / cell) + 1))
     np.maximum.at(inverse, (row, column), 1 / depth)
     with np.errstate(divide="ignore"):
         needed = np.where(depth > NEARER_BY, 1 / (depth - NEARER_BY), np.inf)
     beside = np.maximum(both_sides(inverse, axis=0), both_sides(inverse, axis=1))
-    return np.asarray(beside[row, column] > np.maximum(needed, 1 / depth + SLACK))
+    slack = STRAY * cell / focal / CLOSEST
+    return np.asarray(beside[row, column] > np.maximum(needed, 1 / depth + slack))
 
 
 def both_sides(inverse: Float64[np.ndarray, "r c"], axis: int) -> Float64[np.ndarray, "r c"]:
