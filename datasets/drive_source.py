@@ -1,7 +1,9 @@
 """What a reader of drives hands over besides photos, in the source's own frame."""
 
 import abc
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Literal
 
 import numpy as np
@@ -22,6 +24,9 @@ class DriveOptions:
     lidar: Literal["A", "B", "C"] = "B"
     """Which LiDAR sweeps may start and supervise a fit: A none (cameras only), B those of the
     training time steps, C all, which leaks the test steps' depth."""
+    moving: Literal["mask", "keep"] = "mask"
+    """Pixels in the boxes of objects that move (faster than 1 m/s at some time) are used neither to
+    fit nor to score, nor are LiDAR points: mask; or they are like all others: keep."""
     voxel: float = 0.2
     """The fit starts from LiDAR points thinned to one in each cube with this edge, in metres."""
 
@@ -80,3 +85,16 @@ class SourceBoxes:
     poses: Float64[np.ndarray, "n 4 4"]
     sizes: Float64[np.ndarray, "n 3"]
     velocities: Float64[np.ndarray, "n 3"]
+
+    def only(self, tracks: Collection[str]) -> "SourceBoxes":
+        """Return the boxes of some objects."""
+        kept = np.array([track in tracks for track in self.tracks], np.bool_)
+        return SourceBoxes(
+            self.time,
+            self.step,
+            tuple(compress(self.tracks, kept)),
+            tuple(compress(self.kinds, kept)),
+            self.poses[kept],
+            self.sizes[kept],
+            self.velocities[kept],
+        )

@@ -13,6 +13,7 @@ from recon.datasets.black_border import black_border
 from recon.datasets.folders import is_file
 from recon.datasets.images import PhotoFile
 from recon.datasets.lidar_points import lidar_points
+from recon.datasets.moving import without_moving
 from recon.datasets.photo_header import PhotoHeader, read_header
 from recon.datasets.place_drive import Resize, place_boxes, place_sweep
 from recon.datasets.points import place_points
@@ -21,6 +22,7 @@ from recon.datasets.source import ReadOptions, SourceCapture, SourceView
 from recon.datasets.split import split_views, training_sweeps
 from recon.datasets.stored_image import ImageSource
 from recon.datasets.undistort import share_kept
+from recon.drive_types import moving_tracks
 from recon.errors import DataError, UsageError
 from recon.types import Capture, Exif, Similarity, View
 from recon.words import counted
@@ -72,7 +74,7 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
     centres = np.stack([centre(found.world_to_camera) for found in usable])
     offset = centres.mean(axis=0)
     views = tuple(
-        build_view(found, offset, source, options.downscale, borders.get(camera_key(found)))
+        build_view(found, offset, source, options, borders.get(camera_key(found)))
         for found in usable
     )
     check_sizes(views, options.downscale)
@@ -80,13 +82,16 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
     split = split_views(names, source.split, options, steps)
     swept = [sweep.step for sweep in source.lidar]
     split = replace(split, sweeps=training_sweeps(swept, split, steps, options.drive.lidar))
+    boxes = tuple(place_boxes(found, offset) for found in source.boxes)
+    moving = moving_tracks(boxes) if options.drive.moving == "mask" else frozenset()
     points = source.points or lidar_points(
         [source.lidar[i] for i in split.sweeps],
-        {boxes.step: boxes for boxes in source.boxes},
+        {boxes.step: boxes.only(moving) for boxes in source.boxes},
         {(view.sensor, view.step): view.image for view in (usable[i].view for i in split.train)},
         options.drive.voxel,
         warnings,
     )
+    views = without_moving(views, boxes, moving, notes)
     photos = {
         found.view.sensor: Resize(found.intrinsics, view.camera.width, view.camera.height)
         for found, view in zip(usable, views, strict=True)
@@ -104,7 +109,7 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
         notes=tuple(notes),
         warnings=tuple(warnings),
         lidar=tuple(place_sweep(sweep, offset, photos) for sweep in source.lidar),
-        boxes=tuple(place_boxes(boxes, offset) for boxes in source.boxes),
+        boxes=boxes,
     )
 
 
@@ -194,14 +199,14 @@ def build_view(
     found: Usable,
     offset: Float64[np.ndarray, "3"],
     source: SourceCapture,
-    downscale: float,
+    options: ReadOptions,
     border: Border | None,
 ) -> View:
     """Build the view at the working resolution, in the working frame."""
     pose = found.world_to_camera.copy()
     pose[:3, 3] += pose[:3, :3] @ offset
     lens = found.intrinsics
-    width, height = (max(1, round(size / downscale)) for size in (lens.width, lens.height))
+    width, height = (max(1, round(side / options.downscale)) for side in (lens.width, lens.height))
     photo = PhotoFile(
         found.view.image,
         lens,
@@ -213,7 +218,7 @@ def build_view(
         found.view.depth,
         border,
         found.view.sky,
-        found.view.moving,
+        found.view.moving if options.drive.moving == "mask" else None,
     )
     return View(
         name=found.view.name,

@@ -11,6 +11,7 @@ from recon.datasets.poses import FARTHEST
 from recon.datasets.source import SourcePoints
 from recon.datasets.stored_image import ImageSource, open_bytes
 from recon.errors import DataError
+from recon.moving import in_boxes
 
 SWEEPS = 24
 """At most so many sweeps are read, evenly chosen: a street is seen again and again."""
@@ -18,10 +19,6 @@ SHRINK = 4
 """Photos are decoded at about this part of their size, which is enough for a first colour."""
 GREY = 128
 """Of points that no photo shows."""
-MOVING = 1.0
-"""m/s; what lies in boxes that move faster is no part of the standing scene."""
-MARGIN = 0.2
-"""Metres by which boxes are widened, as their borders are not exact."""
 
 Photos = Mapping[tuple[str, int | None], ImageSource]
 """By sensor and time step."""
@@ -38,7 +35,7 @@ def lidar_points(
 
     Args:
         sweeps: those that may be used.
-        boxes: by time step; points in boxes that move are left out.
+        boxes: by time step, of the objects that move; points in them are left out.
         photos: those that may be used, for colours.
         voxel: edge of a voxel.
         warnings: grows by what was found missing.
@@ -95,16 +92,10 @@ def thinned(
 def standing(
     positions: Float64[np.ndarray, "n 3"], boxes: SourceBoxes | None
 ) -> Bool[np.ndarray, " n"]:
-    """Return which points lie in no moving object's box; boxes of unknown speed count as still."""
-    still = np.ones(len(positions), np.bool_)
+    """Return which points lie in no box."""
     if boxes is None:
-        return still
-    moving = np.linalg.norm(boxes.velocities, axis=1) > MOVING
-    for pose, size in zip(boxes.poses[moving], boxes.sizes[moving], strict=True):
-        near = np.linalg.norm(positions - pose[:3, 3], axis=1) <= np.linalg.norm(size) / 2 + 1
-        local = (positions[near] - pose[:3, 3]) @ pose[:3, :3]
-        still[near] &= (np.abs(local) > size / 2 + MARGIN).any(axis=1)
-    return still
+        return np.ones(len(positions), np.bool_)
+    return ~in_boxes(positions, boxes.poses, boxes.sizes)
 
 
 def colored(

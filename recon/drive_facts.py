@@ -9,14 +9,12 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from recon.camera import project, unproject
-from recon.drive_types import Boxes, Returns, Sweep
+from recon.drive_types import Boxes, Returns, Sweep, moving_tracks
 from recon.errors import DataError
 from recon.types import Capture, View
 
 SWEEPS = 3
 """So many sweeps are read, evenly chosen."""
-MOVING = 1.0
-"""m/s; an object that was ever faster moves."""
 DISTANCE = 10.0
 """Metres at which the rolling shutter's effect is told."""
 
@@ -127,14 +125,8 @@ def disagreements(sweep: Sweep, returns: Returns, views: dict[str, View]) -> lis
 
 def box_facts(frames: Sequence[Boxes]) -> BoxFacts:
     """Count boxes and tracks."""
-    moving = {
-        track
-        for boxes in frames
-        for track, speed in zip(boxes.tracks, boxes.speeds.tolist(), strict=True)
-        if speed > MOVING
-    }
     tracks = {track for boxes in frames for track in boxes.tracks}
-    return BoxFacts(sum(map(len, frames)), len(tracks), len(moving))
+    return BoxFacts(sum(map(len, frames)), len(tracks), len(moving_tracks(frames)))
 
 
 def shutter_facts(views: Sequence[View]) -> ShutterFacts | None:

@@ -2,11 +2,16 @@
 
 import abc
 import enum
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import compress
 
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
+
+MOVING = 1.0
+"""Units of length a second; an object that was ever faster moves."""
 
 
 class ReadOut(enum.Enum):
@@ -111,3 +116,30 @@ class Boxes:
         """The velocities' lengths; NaN where unknown."""
         speeds: Tensor = torch.linalg.vector_norm(self.velocities, dim=-1)
         return speeds
+
+    def only(self, tracks: Collection[str]) -> "Boxes":
+        """Return the boxes of some objects."""
+        kept = torch.tensor([track in tracks for track in self.tracks], dtype=torch.bool)
+        return Boxes(
+            self.time,
+            self.step,
+            tuple(compress(self.tracks, kept)),
+            tuple(compress(self.kinds, kept)),
+            self.poses[kept],
+            self.sizes[kept],
+            self.velocities[kept],
+        )
+
+
+def moving_tracks(frames: Iterable[Boxes]) -> frozenset[str]:
+    """Return the tracks that were ever faster than `MOVING`.
+
+    One that waits at a light and drives on moves, at every time step: where it waited, a part of
+    the photos shows the road. Objects whose speed nobody knows count as still.
+    """
+    return frozenset(
+        track
+        for boxes in frames
+        for track, speed in zip(boxes.tracks, boxes.speeds.tolist(), strict=True)
+        if speed > MOVING
+    )
