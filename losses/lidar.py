@@ -18,7 +18,7 @@ LEAST_ALPHA = 0.05
 class Lidar(Term):
     """Inverse depth, L1, and opacity at the pixels that LiDAR returns fall on."""
 
-    weight: float = 0.1
+    weight: float = 0.2
     """Multiplier; 0 leaves the term out."""
     opaque: float = 0.1
     """Share of the part that asks for opacity, in [0, 1]."""

@@ -9,12 +9,15 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from recon.camera import inside, project, unproject
+from recon.fill import fill_gaps
 from recon.gaussians import HARMONIC_BAND_0, Gaussians
 from recon.types import Capture, PointCloud
 
 NEIGHBOURS = 3
 OPACITY = 0.1
 SAMPLED_POINTS, SAMPLED_VIEWS = 2_000, 20
+FILLED = 0.05
+"""Share of the Gaussians a fit may have that fill gaps between LiDAR points."""
 NEAREST, FARTHEST = 0.1, 20.0
 """Depths of points that are not known, in units of the capture's extent."""
 
@@ -22,17 +25,31 @@ NEAREST, FARTHEST = 0.1, 20.0
 def initialise(capture: Capture, count_without_points: int, most: int) -> Gaussians:
     """Make the Gaussians a fit begins with.
 
-    Points are taken from the capture, thinned at random to `most`. Without points,
-    `count_without_points` are spread in the frusta of the training views. Random choices come from
-    torch's default generator.
+    Points are taken from the capture, thinned at random to `most`; where LiDAR measured them, some
+    more fill the gaps that it leaves. Without points, `count_without_points` are spread in the
+    frusta of the training views. Random choices come from torch's default generator.
     """
     cloud = capture.points
     if cloud is None or len(cloud) < NEIGHBOURS + 1:
         cloud = fill_frusta(capture, min(max(count_without_points, NEIGHBOURS + 1), most))
-    if len(cloud) > most:
-        kept = torch.randperm(len(cloud))[:most].sort().values
-        cloud = PointCloud(cloud.positions[kept], cloud.colors[kept])
-    return from_points(cloud)
+    elif capture.lidar:
+        filling = fill_gaps(capture, cloud, int(FILLED * most))
+        cloud = joined(thinned(cloud, most - len(filling)), filling)
+    return from_points(thinned(cloud, most))
+
+
+def thinned(cloud: PointCloud, most: int) -> PointCloud:
+    """Return a cloud of at most so many points, chosen at random."""
+    if len(cloud) <= most:
+        return cloud
+    kept = torch.randperm(len(cloud))[:most].sort().values
+    return PointCloud(cloud.positions[kept], cloud.colors[kept])
+
+
+def joined(cloud: PointCloud, other: PointCloud) -> PointCloud:
+    """Return the points of both."""
+    positions = torch.cat([cloud.positions, other.positions])
+    return PointCloud(positions, torch.cat([cloud.colors, other.colors]))
 
 
 def scene_scale(capture: Capture) -> float:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from recon.evidence.collect import providers_for
 from recon.files import write_text
 from recon.fit import Fitting
 from recon.raster.interface import Rasterizer
+from recon.report.of_comparison import write_comparison
 from recon.run import Run
 from recon.types import Capture
 
@@ -76,11 +78,31 @@ class Compare:
         found: dict[str, Any] = {name: summary(runs) for name, runs in tables.items()}
         found["data_fingerprint"] = fingerprint(capture)
         write_text(self.output / "compare.json", json.dumps(found, indent=2) + "\n")
+        self._report(capture, tables, settings)
         if self.json:
             print(json.dumps(found))
         elif not self.quiet:
             for name, runs in tables.items():
                 tell(name.replace("_", " "), runs)
+
+    def _report(
+        self, capture: Capture, tables: dict[str, dict[str, list[RunScore]]], settings: FitSettings
+    ) -> None:
+        """Write the page, and say where it is."""
+        runs = {
+            arm: Run(self.output / "equal-steps" / arm / f"seed_{settings.seed}")
+            for arm in tables["equal_steps"]
+        }
+        path = write_comparison(
+            self.output,
+            shlex.join(["recon", *sys.argv[1:]]),
+            capture,
+            {name.replace("_", " "): scores for name, scores in tables.items()},
+            runs,
+            {arm: scores_of(run) for arm, run in runs.items()},
+        )
+        if not (self.quiet or self.json):
+            print(f"report: {path}", file=sys.stderr)
 
     def _jobs(self, arms: Sequence[Arm], settings: FitSettings, table: str) -> Iterator["Job"]:
         """List the fits, seed by seed, so that an interrupted comparison has whole rounds."""
