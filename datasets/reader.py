@@ -5,6 +5,7 @@ from pathlib import Path
 from recon.datasets.blender import BlenderReader
 from recon.datasets.colmap import ColmapReader
 from recon.datasets.dgp import DgpReader
+from recon.datasets.drivestudio import DrivestudioReader
 from recon.datasets.finalise import finalise
 from recon.datasets.kitti import KittiReader
 from recon.datasets.llff import LlffReader
@@ -23,6 +24,7 @@ READERS: tuple[Reader, ...] = (
     LlffReader(),
     KittiReader(),
     DgpReader(),
+    DrivestudioReader(),
     WaymoV2Reader(),
     WaymoV1Reader(),
 )

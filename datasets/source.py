@@ -24,8 +24,8 @@ class ReadOptions:
     """How a capture is read."""
 
     format: str | None = None
-    """Read as colmap, transforms, blender, llff, kitti, dgp, waymo-v2 or waymo-v1; recognised from
-    the folder otherwise."""
+    """Read as colmap, transforms, blender, llff, kitti, dgp, drivestudio, waymo-v2 or waymo-v1;
+    recognised from the folder otherwise."""
     images: str | None = None
     """Folder of the photos below the capture, such as images_4; otherwise what the format names."""
     downscale: float = 1.0

@@ -28,7 +28,8 @@ def stem(name: str) -> str:
 
 def test_every_reader_has_a_writer_here() -> None:
     written = {name.partition("-")[0] for name in WRITERS}
-    drives = {"waymo-v1", "waymo-v2", "kitti", "dgp"}  # See test_waymo, test_kitti, test_dgp.
+    # See test_waymo, test_kitti, test_dgp and test_drivestudio.
+    drives = {"waymo-v1", "waymo-v2", "kitti", "dgp", "drivestudio"}
     assert written | drives == {reader.name for reader in READERS}
 
 
