@@ -23,6 +23,7 @@ from recon.files import sha256
 SLICES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 """Numbers of the convolutions in each of the five slices, between which the image is halved."""
 CHANNELS = (64, 128, 256, 512, 512)
+UNREADABLE = (SafetensorError, UnpicklingError)
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 
@@ -97,7 +98,7 @@ def load_lpips(path: Path) -> Lpips:
         else:
             trunk = torch.load(path, map_location="cpu", weights_only=True)
         return Lpips(trunk, f"lpips[vgg16 {sha256(path)[:8]}, v0.1, inputs -1 to 1]")
-    except (OSError, ValueError, RuntimeError, TypeError, SafetensorError, UnpicklingError) as why:
+    except (OSError, EOFError, ValueError, RuntimeError, TypeError, *UNREADABLE) as why:
         raise DataError(f"{path}: cannot be used for LPIPS ({why}); {expected}.") from why
 
 
