@@ -1,5 +1,6 @@
 """From image files to arrays of numbers."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def decode_depth(path: Path) -> Float64[np.ndarray, "h w"]:
         return decode_values(path).astype(np.float64)
     try:
         values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path}: not a plain array of numbers ({error}); save it with numpy.save, no objects."
         ) from error

@@ -38,3 +38,8 @@ class StoppedError(ReconError):
     """The user stopped a command, which has saved what it had."""
 
     exit_code = 130
+
+
+def first_line(error: BaseException) -> str:
+    """Return what another library's error says first, or its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from recon.errors import DataError, ResourceError
+from recon.errors import DataError, ResourceError, first_line
 
 FOLDER = "RECON_WEIGHTS"
 """The environment's variable that names a folder of weights."""
@@ -111,7 +111,7 @@ class Weights:
                     _fetch(self.repository, str(self._on_hub.with_name(name)))
                 return _fetch(self.repository, str(self._on_hub))
             except Exception as error:  # Its errors share no class; to the user they are one.
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                reason = first_line(error)
         named = os.environ.get(FOLDER)
         folder = f"{named} (${FOLDER})" if named else f"${FOLDER} (not set)"
         hub = f"Hugging Face {self.repository or ''}".strip()
