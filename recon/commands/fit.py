@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,10 +16,11 @@ from recon.commands.capture import capture_of, fingerprint, newest, rasterizer_f
 from recon.commands.evaluate import describe, evaluate
 from recon.commands.progress import ProgressLine, clock
 from recon.commands.stop import StopRequest
+from recon.commands.tensorboard import TensorBoard
 from recon.config import FitSettings
 from recon.errors import StoppedError
 from recon.files import write_text
-from recon.fit import Fitting
+from recon.fit import Fitting, Progress
 from recon.run import Run
 from recon.scene_file import write_ply
 from recon.types import Capture
@@ -35,6 +38,8 @@ class Fit:
     """Print errors only."""
     json: bool = False
     """Print one JSON object at the end."""
+    tensorboard: bool = False
+    """Also write the metrics for TensorBoard, into tensorboard/ of the run's folder."""
 
     def __call__(self) -> None:
         """Start a run."""
@@ -46,7 +51,7 @@ class Fit:
         fitting = Fitting(run, settings, capture, rasterizer)
         if not self.quiet:
             announce(capture, run)
-        finish(fitting, capture, self.quiet, self.json)
+        finish(fitting, capture, self.quiet, self.json, self.tensorboard)
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class Resume:
     """Print errors only."""
     json: bool = False
     """Print one JSON object at the end."""
+    tensorboard: bool = False
+    """Also write the metrics for TensorBoard, into tensorboard/ of the run's folder."""
 
     def __call__(self) -> None:
         """Continue a run, exactly as if it had never stopped."""
@@ -75,7 +82,17 @@ class Resume:
             write_text(run.settings_file, config.to_json(settings))
         run.forget_after(fitting.step)
         run.log(f"resumed at step {fitting.step}")
-        finish(fitting, capture, self.quiet, self.json)
+        finish(fitting, capture, self.quiet, self.json, self.tensorboard)
+
+
+def all_of(watchers: Sequence[Callable[[Progress], None]]) -> Callable[[Progress], None]:
+    """Return the watcher that tells all of them."""
+
+    def tell(progress: Progress) -> None:
+        for watch in watchers:
+            watch(progress)
+
+    return tell
 
 
 def announce(capture: Capture, run: Run) -> None:
@@ -93,18 +110,23 @@ def announce(capture: Capture, run: Run) -> None:
     print(f"run: {run.path}", file=sys.stderr)
 
 
-def finish(fitting: Fitting, capture: Capture, quiet: bool, as_json: bool) -> None:
+def finish(
+    fitting: Fitting, capture: Capture, quiet: bool, as_json: bool, tensorboard: bool = False
+) -> None:
     """Optimise to the end, write the scene, score it, and say what to do next.
 
     Raises:
         StoppedError: the user stopped it; a checkpoint was written.
     """
     run = fitting.run
-    with (
-        ProgressLine(fitting.settings.budget, fitting.step, quiet) as line,
-        StopRequest() as stop,
-    ):
-        done = fitting.optimise(line, stop)
+    with ExitStack() as open_:
+        watchers: list[Callable[[Progress], None]] = [
+            open_.enter_context(ProgressLine(fitting.settings.budget, fitting.step, quiet))
+        ]
+        if tensorboard:
+            watchers.append(open_.enter_context(TensorBoard(run.path / "tensorboard")))
+        stop = open_.enter_context(StopRequest())
+        done = fitting.optimise(all_of(watchers), stop)
     run.log(f"{'finished' if done else 'stopped'} at step {fitting.step}")
     if not done:
         raise StoppedError(
