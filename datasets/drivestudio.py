@@ -143,7 +143,7 @@ def tell_of_masks(views: list[SourceView]) -> list[str]:
     moving = sum(view.moving is not None for view in views)
     return [
         f"{count} of {len(views)} photos have a mask of {what}"
-        for count, what in ((sky, "the sky"), (moving, "what moves, which is not used"))
+        for count, what in ((sky, "the sky"), (moving, "what moves"))
     ]
 
 

@@ -15,7 +15,7 @@ TAKEN = 0.05
 """Seconds before or after its box, half a turn of a LiDAR, at which a photo may show an object."""
 NEAREST = 0.1
 """Boxes are cut off at this depth; what is nearer cannot be projected."""
-Outline = Float64[np.ndarray, "k 2"]
+Outline = Float64[np.ndarray, "_ 2"]
 """Corners of a convex polygon, in pixels, in order."""
 
 
