@@ -51,7 +51,7 @@ class Usable:
     upright: bool
 
 
-def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
+def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = True) -> Capture:
     """Check, sort, resize, shift and split what a reader found.
 
     Views that cannot be used are left out with a warning.
@@ -84,13 +84,15 @@ def finalise(source: SourceCapture, options: ReadOptions) -> Capture:
     split = replace(split, sweeps=training_sweeps(swept, split, steps, options.drive.lidar))
     boxes = tuple(place_boxes(found, offset) for found in source.boxes)
     moving = moving_tracks(boxes) if options.drive.moving == "mask" else frozenset()
-    points = source.points or lidar_points(
-        [source.lidar[i] for i in split.sweeps],
-        {boxes.step: boxes.only(moving) for boxes in source.boxes},
-        {(view.sensor, view.step): view.image for view in (usable[i].view for i in split.train)},
-        options.drive.voxel,
-        warnings,
-    )
+    points = source.points
+    if points is None and start_points:
+        points = lidar_points(
+            [source.lidar[i] for i in split.sweeps],
+            {boxes.step: boxes.only(moving) for boxes in source.boxes},
+            {(v.sensor, v.step): v.image for v in (usable[i].view for i in split.train)},
+            options.drive.voxel,
+            warnings,
+        )
     views = without_moving(views, boxes, moving, notes)
     photos = {
         found.view.sensor: Resize(found.intrinsics, view.camera.width, view.camera.height)

@@ -31,7 +31,9 @@ READERS: tuple[Reader, ...] = (
 """In the order of preference where a folder fits several: COLMAP brings points, so it is first."""
 
 
-def read_capture(path: Path, options: ReadOptions | None = None) -> Capture:
+def read_capture(
+    path: Path, options: ReadOptions | None = None, *, start_points: bool = True
+) -> Capture:
     """Read a folder of posed photos, whatever its format.
 
     Photos stay on disk until their pixels are asked for.
@@ -39,6 +41,8 @@ def read_capture(path: Path, options: ReadOptions | None = None) -> Capture:
     Args:
         path: the folder of any format, or what else its reader recognises, such as a TFRecord.
         options: size, split, and which format and photos to take; the defaults where absent.
+        start_points: gather points for a fit to begin with, which takes a drive's LiDAR seconds;
+            points that lie ready in the files come in any case.
 
     Raises:
         DataError: the folder is no capture, or none of its views can be used.
@@ -46,7 +50,7 @@ def read_capture(path: Path, options: ReadOptions | None = None) -> Capture:
     """
     options = options or ReadOptions()
     if path.suffix == ".json":
-        return finalise(TransformsReader().read(path, options), options)
+        return finalise(TransformsReader().read(path, options), options, start_points)
     fitting = [reader for reader in READERS if reader.recognises(path)]
     if not (fitting or path.is_dir()):
         raise DataError(f"{path}: no such folder; --data takes the folder of a capture.")
@@ -57,7 +61,7 @@ def read_capture(path: Path, options: ReadOptions | None = None) -> Capture:
         source.notes.insert(
             0, f"read as {reader.name}; also there: {', '.join(others)} (choose with --format)"
         )
-    return finalise(source, options)
+    return finalise(source, options, start_points)
 
 
 def choose(folder: Path, fitting: list[Reader], name: str | None) -> Reader:

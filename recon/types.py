@@ -203,7 +203,8 @@ class Capture:
     """Sorted by name."""
     split: Split
     points: PointCloud | None
-    """None where the source brings none; of a drive, thinned from the training sweeps."""
+    """For a fit to begin with. None where the source brings none; of a drive, thinned from the
+    training sweeps, and None unless asked for."""
     metric: bool
     """Whether lengths are metres."""
     to_source: Similarity

@@ -5,11 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from captures import make_scene, write_transforms
+from drives import make_drive
 
 from recon.commands.capture import capture_of, fingerprint, reopen
 from recon.config import FitSettings
 from recon.datasets.source import ReadOptions
+from recon.datasets.waymo_write_v2 import write_v2
 from recon.errors import DataError, UsageError
 from recon.run import Run, create
 
@@ -43,6 +46,18 @@ def test_data_that_changed_is_refused(run: Run, data: Path) -> None:
     (data / "transforms.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match="not those this run was fitted to"):
         reopen(run, None)
+
+
+def test_only_a_fit_that_goes_on_gathers_points_to_begin_with(tmp_path: Path) -> None:
+    write_v2(tmp_path / "drive", make_drive())
+    settings = FitSettings(data=tmp_path / "drive").resolved()
+    began = capture_of(settings)
+    run = create(tmp_path / "run", settings, {"data_fingerprint": fingerprint(began)})
+    assert reopen(run, None)[1].points is None
+    points = reopen(run, None, start_points=True)[1].points
+    assert began.points is not None
+    assert points is not None
+    assert torch.equal(points.positions, began.points.positions)
 
 
 def test_photos_are_not_shrunk_below_what_can_be_scored(data: Path) -> None:

@@ -27,13 +27,13 @@ def resolve(data: Path) -> Path:
     return DEMO if str(data) == "demo" and not data.exists() else data
 
 
-def capture_of(settings: FitSettings) -> Capture:
-    """Read the capture that a fit's settings name.
+def capture_of(settings: FitSettings, *, start_points: bool = True) -> Capture:
+    """Read the capture that a fit's settings name, with points to begin with if wanted.
 
     Raises:
         DataError: it cannot be read.
     """
-    return read_capture(resolve(settings.data), settings.read)
+    return read_capture(resolve(settings.data), settings.read, start_points=start_points)
 
 
 def rasterizer_for(wish: Wish) -> Rasterizer:
@@ -48,12 +48,15 @@ def rasterizer_for(wish: Wish) -> Rasterizer:
     return rasterizer
 
 
-def reopen(run: Run, moved: Path | None) -> tuple[FitSettings, Capture]:
+def reopen(
+    run: Run, moved: Path | None, *, start_points: bool = False
+) -> tuple[FitSettings, Capture]:
     """Read a run's settings and the capture that it was fitted to.
 
     Args:
         run: finished or not.
         moved: where the capture is now, if it is no longer where it was.
+        start_points: whether a fit goes on, and needs the points that it began with.
 
     Raises:
         DataError: the folder is no run's, or the capture is not there or another.
@@ -67,7 +70,7 @@ def reopen(run: Run, moved: Path | None) -> tuple[FitSettings, Capture]:
             "where it is with --data."
         )
     expected = run.data_fingerprint()
-    capture = capture_of(settings)
+    capture = capture_of(settings, start_points=start_points)
     if fingerprint(capture) != expected:
         raise DataError(
             f"{capture.path}: the views or their cameras are not those this run was fitted "

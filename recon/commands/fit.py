@@ -72,7 +72,7 @@ class Resume:
     def __call__(self) -> None:
         """Continue a run, exactly as if it had never stopped."""
         run = Run(self.run)
-        settings, capture = reopen(run, self.data)
+        settings, capture = reopen(run, self.data, start_points=True)
         began = checkpoint.any_in(run.checkpoints)
         saved = newest(run) if began else None
         fitting = Fitting(run, settings, capture, rasterizer_for(settings.backend))
