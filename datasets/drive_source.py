@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import compress
 from typing import Literal
 
@@ -52,6 +52,10 @@ class SourceReturns:
         """Count the returns."""
         return len(self.positions)
 
+    def chosen(self, rows: Bool[np.ndarray, " n"]) -> "SourceReturns":
+        """Return some of the points."""
+        return SourceReturns(*(getattr(self, column.name)[rows] for column in fields(self)))
+
 
 @dataclass(frozen=True, eq=False)
 class SourceSweep(abc.ABC):
@@ -72,6 +76,22 @@ class SourceSweep(abc.ABC):
         Raises:
             DataError: they cannot be read.
         """
+
+    def read_shown(self) -> SourceReturns:
+        """Read the points that a camera shows; all of them where no point is shown by any.
+
+        A sweep that knows beforehand which those are does not place the others.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        return shown(self.read())
+
+
+def shown(returns: SourceReturns) -> SourceReturns:
+    """Return the points that a camera shows; all of them where no point is shown by any."""
+    rows = returns.sensors.any(axis=1)
+    return returns.chosen(rows) if rows.any() and not rows.all() else returns
 
 
 @dataclass(frozen=True, eq=False)

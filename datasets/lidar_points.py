@@ -66,7 +66,7 @@ def thinned_sweep(
     warnings: list[str],
 ) -> tuple[Float64[np.ndarray, "n 3"], UInt8[np.ndarray, "n 3"], Bool[np.ndarray, " n"]]:
     """Return one sweep's standing points, thinned, their colours, and whether a photo gave them."""
-    returns = sweep.read()
+    returns = sweep.read_shown()
     colors, known = colored(returns, sweep, photos, warnings)
     known_places = (np.abs(returns.positions) < FARTHEST).all(axis=1)
     still = np.nonzero(known_places & standing(returns.positions, boxes.get(sweep.step)))[0]

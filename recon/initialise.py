@@ -18,6 +18,8 @@ OPACITY = 0.1
 SAMPLED_POINTS, SAMPLED_VIEWS = 2_000, 20
 FILLED = 0.05
 """Share of the Gaussians a fit may have that fill gaps between LiDAR points."""
+ASKED_VIEWS = 100
+"""At most so many views are asked whether they see a point too."""
 NEAREST, FARTHEST = 0.1, 20.0
 """Depths of points that are not known, in units of the capture's extent."""
 
@@ -112,12 +114,16 @@ def fill_frusta(capture: Capture, count: int) -> PointCloud:
     choice = torch.randint(len(views), (drawn,))
     across, down, share = torch.rand(3, drawn)
     depth = extent * torch.exp(math.log(NEAREST) + share * math.log(FARTHEST / NEAREST))
-    positions = torch.empty(drawn, 3)
-    for index, view in enumerate(views):
-        chosen, camera = choice == index, view.camera
-        pixels = torch.stack([across * camera.width, down * camera.height], -1)[chosen]
+    positions, seen = torch.empty(drawn, 3), torch.zeros(drawn, dtype=torch.int32)
+    by_view = choice.argsort(stable=True).split(choice.bincount(minlength=len(views)).tolist())
+    # On a drive, points are seen from near by if at all, and a part of its views tells of that.
+    asked = range(0, len(views), math.ceil(len(views) / ASKED_VIEWS))
+    for index, (view, chosen) in enumerate(zip(views, by_view, strict=True)):
+        camera = view.camera
+        pixels = torch.stack([across[chosen] * camera.width, down[chosen] * camera.height], -1)
         positions[chosen] = unproject(camera, pixels, depth[chosen])
-    sights = [inside(v.camera, *project(v.camera, positions)) for v in views]
-    seen = torch.stack(sights).sum(0)
+        seen[chosen] += index not in asked
+    for camera in (views[index].camera for index in asked):
+        seen += inside(camera, *project(camera, positions))
     order = torch.argsort((seen < 2).int(), stable=True)[:count]
     return PointCloud(positions[order], torch.full((count, 3), 128, dtype=torch.uint8))

@@ -7,6 +7,7 @@ import torch
 from recon.errors import DataError
 from recon.gaussians import HARMONIC_BAND_0
 from recon.initialise import (
+    ASKED_VIEWS,
     fill_frusta,
     from_points,
     initialise,
@@ -45,10 +46,10 @@ def camera(x: float) -> Camera:
     return Camera(pose, 80.0, 90.0, 31.0, 25.0, 64, 48)
 
 
-def capture(points: PointCloud | None) -> Capture:
-    views = tuple(View(f"{i}", camera(float(i)), NoPhoto()) for i in range(3))
+def capture(points: PointCloud | None, count: int = 3, apart: float = 1.0) -> Capture:
+    views = tuple(View(f"{i}", camera(apart * i), NoPhoto()) for i in range(count))
     identity = Similarity.shift(torch.zeros(3))
-    split = Split((0, 1, 2), (), "none")
+    split = Split(tuple(range(count)), (), "none")
     return Capture(Path("made"), "made", views, split, points, False, identity)
 
 
@@ -102,11 +103,13 @@ def test_without_points_the_frusta_are_filled(points: PointCloud | None) -> None
     assert bool(seen.any(0).all())
 
 
-def test_fill_prefers_what_two_views_see() -> None:
+@pytest.mark.parametrize("count", [3, 2 * ASKED_VIEWS + 7])
+def test_fill_prefers_what_two_views_see(count: int) -> None:
     torch.manual_seed(0)
-    made = fill_frusta(capture(None), 50)
+    drive = capture(None, count, apart=3 / count)
+    made = fill_frusta(drive, 50)
     seen = torch.zeros(50)
-    for view in capture(None).views:
+    for view in drive.views:
         local = made.positions + view.camera.world_to_camera[:3, 3]
         u = 80 * local[:, 0] / local[:, 2] + 31
         v = 90 * local[:, 1] / local[:, 2] + 25

@@ -25,6 +25,8 @@ from recon.types import Camera, ThinLens
 
 TILE = 32
 """px; the image is drawn in squares of this side, so that memory holds one square at a time."""
+FEW = 1 << 16
+"""Pixels times Gaussians; a picture with no more is kept whole for its backward pass."""
 
 
 @final
@@ -82,18 +84,19 @@ def expected_depth(
 def composite(splats: Splats, width: int, height: int) -> Float[Tensor, "h w 6"]:
     """Draw splats front to back on nothing: colour, alpha, sum of weight times z, median z.
 
-    The image is cut into tiles; the backward pass draws each tile again instead of keeping it.
+    The image is cut into tiles; the backward pass draws each tile again instead of keeping it,
+    where there is much to keep.
     """
+    # What keeps little is not drawn again; torch takes seconds to load what checkpoints need.
+    few = width * height * len(splats.depths) <= FEW
+    draw = _draw_tile if few else _draw_tile_twice
     rows = []
     for top in range(0, height, TILE):
         row = []
         for left in range(0, width, TILE):
             size = (min(TILE, width - left), min(TILE, height - top))
             near = _touching(splats, left, top, *size)
-            tile: Tensor = checkpoint(
-                _draw_tile, splats.select(near), left, top, *size, use_reentrant=False
-            )
-            row.append(tile)
+            row.append(draw(splats.select(near), left, top, *size))
         rows.append(torch.cat(row, 1))
     return torch.cat(rows, 0)
 
@@ -104,6 +107,13 @@ def _touching(splats: Splats, left: int, top: int, width: int, height: int) -> I
     reach = splats.extents + 0.1  # Rounding may not decide what a tile sees; alpha does.
     touches: Tensor = (centers + reach > corner) & (centers - reach < corner + size)
     return touches.all(-1).nonzero()[:, 0]
+
+
+def _draw_tile_twice(
+    splats: Splats, left: int, top: int, width: int, height: int
+) -> Float[Tensor, "h w 6"]:
+    tile: Tensor = checkpoint(_draw_tile, splats, left, top, width, height, use_reentrant=False)
+    return tile
 
 
 def _draw_tile(
