@@ -126,12 +126,12 @@ def made_scan(
     ones = np.ones((rows, columns, 1), np.float32)
     every = np.nonzero(ones[..., 0])
     ray = in_vehicle(ones, *every, laser) - laser.laser_to_vehicle[:3, 3].astype(np.float32)
-    x, y, z = laser.laser_to_vehicle[:3, 3]
+    _, y, z = laser.laser_to_vehicle[:3, 3]
     with np.errstate(divide="ignore"):
         walls = (np.sign(ray[:, 1]) * STREET - y) / ray[:, 1]
         road = np.where(ray[:, 2] < 0, -z / ray[:, 2], np.inf)
     distance = np.minimum(walls, road) + random.normal(0, 0.01, len(ray))
-    reaches = (0.5 < distance) & (distance < FARTHEST)
+    reaches = (distance > 0.5) & (distance < FARTHEST)
     # The lasers near the ground see a cone before them only.
     if rows > 64:
         reaches &= np.hypot(distance * ray[:, 0], distance * ray[:, 1]) < 20
@@ -199,7 +199,7 @@ def made_frames(count: int, scans: tuple[LaserScan, ...]) -> Iterator[Frame]:
     for step in range(count):
         seconds = 0.1 * step
         pose = np.eye(4)
-        pose[:3, 3] = ORIGIN + [SPEED * seconds, 0, 0]
+        pose[:3, 3] = ORIGIN + np.array([SPEED * seconds, 0, 0])
         at = BEGAN * 1e-6 + seconds
         images = [
             CameraImage(
@@ -222,9 +222,7 @@ def made_frames(count: int, scans: tuple[LaserScan, ...]) -> Iterator[Frame]:
             np.zeros(len(tracks)),
             moving,
         )
-        yield Frame(
-            BEGAN + 100_000 * step, pose, images, MadeScans(scans, pose[:3, 3]), objects
-        )
+        yield Frame(BEGAN + 100_000 * step, pose, images, MadeScans(scans, pose[:3, 3]), objects)
 
 
 def write_segment(root: Path, frames: int, rows_per_group: int) -> None:

@@ -90,7 +90,7 @@ class SourceSweep(abc.ABC):
 
 def shown(returns: SourceReturns) -> SourceReturns:
     """Return the points that a camera shows; all of them where no point is shown by any."""
-    rows = returns.sensors.any(axis=1)
+    rows = np.asarray(returns.sensors.any(axis=1))
     return returns.chosen(rows) if rows.any() and not rows.all() else returns
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from PIL import Image
 
+from recon.ahead import each
 from recon.datasets.drive_source import SourceBoxes, SourceReturns, SourceSweep
 from recon.datasets.poses import FARTHEST
 from recon.datasets.source import SourcePoints
@@ -44,7 +45,10 @@ def lidar_points(
         None where no sweep has any return.
     """
     chosen = sweeps[:: -(-len(sweeps) // SWEEPS)] if sweeps else []
-    parts = [thinned_sweep(sweep, boxes, photos, voxel, warnings) for sweep in chosen]
+    parts = [
+        thinned_sweep(returns, sweep, boxes, photos, voxel, warnings)
+        for sweep, returns in zip(chosen, each(SourceSweep.read_shown, chosen), strict=True)
+    ]
     if not parts:
         return None
     positions, colors, known = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -59,6 +63,7 @@ def lidar_points(
 
 
 def thinned_sweep(
+    returns: SourceReturns,
     sweep: SourceSweep,
     boxes: Mapping[int, SourceBoxes],
     photos: Photos,
@@ -66,7 +71,6 @@ def thinned_sweep(
     warnings: list[str],
 ) -> tuple[Float64[np.ndarray, "n 3"], UInt8[np.ndarray, "n 3"], Bool[np.ndarray, " n"]]:
     """Return one sweep's standing points, thinned, their colours, and whether a photo gave them."""
-    returns = sweep.read_shown()
     colors, known = colored(returns, sweep, photos, warnings)
     known_places = (np.abs(returns.positions) < FARTHEST).all(axis=1)
     still = np.nonzero(known_places & standing(returns.positions, boxes.get(sweep.step)))[0]

@@ -9,6 +9,7 @@ beyond its largest page.
 import atexit
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -121,13 +122,18 @@ class RowGroups:
         counts = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
         self.starts = np.cumsum([0, *counts])
         self.kept: tuple[int, pa.Table] | None = None
+        self.lock = threading.Lock()
 
     def row(self, index: int) -> dict[str, Any]:
         """Read one row, as Arrow scalars."""
         group = int(np.searchsorted(self.starts, index, side="right")) - 1
-        if self.kept is None or self.kept[0] != group:
-            self.kept = group, self.file.read_row_group(group, columns=list(self.columns))
-        table, row = self.kept[1], index - int(self.starts[group])
+        with self.lock:
+            if self.kept is None or self.kept[0] != group:
+                # On this thread alone: those of Arrow take longer together than one by itself.
+                columns = list(self.columns)
+                table = self.file.read_row_group(group, columns=columns, use_threads=False)
+                self.kept = group, table
+            table, row = self.kept[1], index - int(self.starts[group])
         return {name: table.column(name)[row] for name in self.columns}
 
 

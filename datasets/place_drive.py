@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32, Float64, UInt8
 
 from recon.camera import Intrinsics
-from recon.datasets.drive_source import SourceBoxes, SourceSweep
+from recon.datasets.drive_source import SourceBoxes, SourceReturns, SourceSweep
 from recon.drive_types import Boxes, Returns, Sweep
 
 
@@ -37,7 +37,14 @@ class PlacedSweep(Sweep):
 
     def returns(self) -> Returns:
         """Read and place the points."""
-        found = self.source.read()
+        return self.placed(self.source.read())
+
+    def shown(self) -> Returns:
+        """Read and place those that a camera shows."""
+        return self.placed(self.source.read_shown())
+
+    def placed(self, found: SourceReturns) -> Returns:
+        """Shift the points, and move their pixels from the photos to the views."""
         return Returns(
             positions=torch.from_numpy(found.positions - self.offset).float(),
             intensity=torch.from_numpy(found.intensity),
@@ -45,10 +52,10 @@ class PlacedSweep(Sweep):
             laser=torch.from_numpy(found.laser),
             unlabeled=torch.from_numpy(found.unlabeled),
             sensors=torch.from_numpy(found.sensors),
-            pixels=torch.from_numpy(self.place(found.sensors, found.pixels)),
+            pixels=torch.from_numpy(self.pixels(found.sensors, found.pixels)),
         )
 
-    def place(
+    def pixels(
         self, sensors: UInt8[np.ndarray, "n 2"], pixels: Float32[np.ndarray, "n 2 2"]
     ) -> Float32[np.ndarray, "n 2 2"]:
         """Move pixels from the photos to the views; NaN where there is none."""

@@ -88,6 +88,14 @@ class Sweep(abc.ABC):
             DataError: they cannot be read; the message names the file and the record.
         """
 
+    @abc.abstractmethod
+    def shown(self) -> Returns:
+        """Read and place the points that a camera shows, all where none is shown; takes less time.
+
+        Raises:
+            DataError: they cannot be read; the message names the file and the record.
+        """
+
 
 @dataclass(frozen=True, eq=False)
 class Boxes:

@@ -115,7 +115,8 @@ def fill_frusta(capture: Capture, count: int) -> PointCloud:
     across, down, share = torch.rand(3, drawn)
     depth = extent * torch.exp(math.log(NEAREST) + share * math.log(FARTHEST / NEAREST))
     positions, seen = torch.empty(drawn, 3), torch.zeros(drawn, dtype=torch.int32)
-    by_view = choice.argsort(stable=True).split(choice.bincount(minlength=len(views)).tolist())
+    counts = choice.bincount(minlength=len(views)).tolist()
+    by_view = torch.split(choice.argsort(stable=True), counts)
     # On a drive, points are seen from near by if at all, and a part of its views tells of that.
     asked = range(0, len(views), math.ceil(len(views) / ASKED_VIEWS))
     for index, (view, chosen) in enumerate(zip(views, by_view, strict=True)):

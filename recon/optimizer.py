@@ -1,7 +1,7 @@
 """The optimizer of a fit."""
 
 from collections.abc import Callable, Iterable
-from typing import overload
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -38,6 +38,23 @@ class Adam(torch.optim.Optimizer):
                 gradients are far smaller than torch's 1e-8 expects.
         """
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
+
+    # Torch's own two methods below would load its compiler, which takes seconds.
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Optimise more tensors, with settings of their own or those of the others."""
+        params = param_group["params"]
+        listed = [params] if isinstance(params, Tensor) else list(params)
+        self.param_groups.append({**self.defaults, **param_group, "params": listed})
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, or set them to 0."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if set_to_none:
+                    parameter.grad = None
+                elif parameter.grad is not None:
+                    parameter.grad.zero_()
 
     @overload
     def step(self, closure: None = None) -> None: ...

@@ -2,7 +2,7 @@
 
 import io
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +163,16 @@ def test_returns_are_placed_by_their_pixels_own_pose(capture: Capture) -> None:
     found = capture.to_source.apply(capture.lidar[4].returns().positions)
     # Float32 poses of pixels are good to 2 mm where the world's origin is 42 km away.
     np.testing.assert_allclose(found, np.concatenate(expected), atol=3e-3)
+
+
+def test_shown_points_are_those_with_a_recorded_pixel(path: Path) -> None:
+    sweep = read_capture(path).lidar[3]
+    every, shown = sweep.returns(), sweep.shown()
+    some = (every.sensors > 0).any(dim=1)
+    assert 0 < int(some.sum()) < len(every)
+    for column in fields(every):
+        expected, found = getattr(every, column.name)[some], getattr(shown, column.name)
+        assert torch.equal(found.nan_to_num(-1), expected.nan_to_num(-1)), column.name
 
 
 def test_recorded_pixels_are_where_points_project(capture: Capture) -> None:

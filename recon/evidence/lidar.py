@@ -45,7 +45,7 @@ class LidarProvider(Provider):
     def _read(self, step: int) -> None:
         """Read a sweep once for all cameras of its step."""
         sweep = self._sweeps[step]
-        returns = sweep.returns()
+        returns = sweep.shown()
         for view in self._views[step]:
             depth = lidar_depth(view, sweep, returns)
             every = -(-len(depth.depth) // MOST) or 1
