@@ -14,6 +14,8 @@ from recon.types import DepthMap, Photo, View
 
 COARSE = 8
 """px; the part of a photo that is left out is told from squares of this size."""
+ASKED = 50
+"""At most so many photos are asked for it, evenly chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,31 +58,33 @@ def without_moving(
         notes: grows by what was left out.
     """
     here = {frame.step: frame.only(tracks) for frame in boxes}
-    shares = []
     masked = []
+    left: list[MaskedPhoto] = []
     for view in views:
         frame = None if view.step is None else here.get(view.step)
         found = () if frame is None else outlines(view.camera, frame)
         if found:
             camera = view.camera
-            shares.append(_share(found, camera.width, camera.height))
             photo = MaskedPhoto(view.photo, found, camera.width, camera.height)
             view = replace(view, photo=photo)
+            left.append(photo)
         masked.append(view)
-    if shares:
+    if left:
+        asked = left[:: -(-len(left) // ASKED)]
+        share = sum(_share(photo) for photo in asked) / len(asked)
         notes.append(
             f"tracked objects that move (faster than {MOVING:g} m/s at some time): {len(tracks)} "
             f"of {len(_tracks(boxes))}{_unknown(boxes)}; their boxes are left out of "
-            f"{len(shares)} of {len(views)} photos, about {sum(shares) / len(shares):.1%} of "
+            f"{len(left)} of {len(views)} photos, about {share:.1%} of "
             "those (--drive.moving keep uses them)"
         )
     return tuple(masked)
 
 
-def _share(found: Sequence[Outline], width: int, height: int) -> float:
-    """Return about which part of a photo outlines cover."""
-    small = [outline / COARSE for outline in found]
-    return float(covered(small, -(-width // COARSE), -(-height // COARSE)).mean())
+def _share(photo: MaskedPhoto) -> float:
+    """Return about which part of a photo is left out."""
+    small = [outline / COARSE for outline in photo.left_out]
+    return float(covered(small, -(-photo.width // COARSE), -(-photo.height // COARSE)).mean())
 
 
 def _tracks(boxes: Sequence[Boxes]) -> set[str]:

@@ -57,12 +57,20 @@ def outlines(camera: Camera, boxes: Boxes) -> tuple[Outline, ...]:
     """
     pose = camera.world_to_camera.double().numpy()
     corners = _corners(boxes) @ pose[:3, :3].T + pose[:3, 3]
+    focal, centre = np.array([camera.fx, camera.fy]), np.array([camera.cx, camera.cy])
+    size = np.array([camera.width, camera.height], np.float64)
+    ahead = corners[..., 2] > NEAREST
+    # Most boxes lie to one side of the photo with all their corners, and need no outline.
+    x, y = (corners[..., k] * focal[k] + centre[k] * corners[..., 2] for k in (0, 1))
+    edges = size[:, None, None] * corners[..., 2]
+    sides = [x <= 0, y <= 0, x >= edges[0], y >= edges[1]]
+    beside = np.any([side.all(axis=1) for side in sides], axis=0) & ahead.all(axis=1)
     found = []
-    for local in corners[(corners[..., 2] > NEAREST).any(axis=1)]:
+    for local in corners[ahead.any(axis=1) & ~beside]:
         visible = _before(local)
-        pixels = visible[:, :2] / visible[:, 2:] * [camera.fx, camera.fy] + [camera.cx, camera.cy]
-        outline = _hull(pixels)
-        if bool(_touch(outline, np.zeros(2), np.array([camera.width, camera.height]))):
+        outline = _hull(visible[:, :2] / visible[:, 2:] * focal + centre)
+        shown = ((outline > 0) & (outline < size)).all(axis=1).any()
+        if shown or bool(_touch(outline, np.zeros(2), size)):
             found.append(outline)
     return tuple(found)
 
