@@ -81,6 +81,12 @@ ARMS: Mapping[str, Arm] = {
             _keeping("mono_prior"),
             frozenset({Need.PRIOR}),
         ),
+        Arm(
+            "defocus",
+            "and the virtual lens: the photo blurred with rendered against prior depth",
+            _keeping("defocus"),
+            frozenset({Need.PRIOR, Need.STACK}),
+        ),
         Arm("full", "and every term as it is set", lambda settings: settings),
     )
 }
@@ -89,6 +95,8 @@ CLAIMS = (
     Claim("steps2x", "plain", "twice the steps help"),
     Claim("lidar", "plain", "LiDAR supervision helps"),
     Claim("l1-depth", "plain", "the prior's depth, by L1, helps"),
+    Claim("defocus", "plain", "the virtual lens helps"),
+    Claim("defocus", "l1-depth", "the virtual lens does more than L1 on the same prior"),
     Claim("full", "plain", "all supervision together helps"),
     Claim("full", "l1-depth", "all supervision together does more than L1 depth"),
     Claim("full", "lidar", "all supervision together does more than LiDAR"),

@@ -16,6 +16,7 @@ from recon.densify.interface import Densify
 from recon.errors import DataError, UsageError
 from recon.evidence.collect import PriorSettings
 from recon.limits import check_numbers
+from recon.losses.defocus import Defocus
 from recon.losses.lidar import Lidar
 from recon.losses.mono_prior import MonoPrior
 from recon.losses.photometric import Photometric
@@ -54,10 +55,11 @@ class Supervision:
     lidar: Lidar = field(default_factory=Lidar)
     sky: Sky = field(default_factory=Sky)
     mono_prior: MonoPrior = field(default_factory=MonoPrior)
+    defocus: Defocus = field(default_factory=Defocus)
 
     def terms(self) -> tuple[Term, ...]:
         """List the terms, those of weight 0 included."""
-        return (self.photometric, self.lidar, self.sky, self.mono_prior)
+        return (self.photometric, self.lidar, self.sky, self.mono_prior, self.defocus)
 
 
 @dataclass(frozen=True)

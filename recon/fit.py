@@ -161,7 +161,7 @@ class Fitting:
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
         )
         scene = self.model.gaussians
-        return Sample(self.step, view, photo, valid, render, scene, self.scale, evidence)
+        return Sample(self.step, view, photo, valid, render, scene, self.scale, evidence, share)
 
     def _record(self, sample: Sample, parts: dict[str, float], share: float) -> Progress:
         with torch.no_grad():

@@ -22,6 +22,7 @@ AT_LEAST: Mapping[str, float] = {
     "supervision.lidar.weight": 0,
     "supervision.sky.weight": 0,
     "supervision.mono_prior.weight": 0,
+    "supervision.defocus.weight": 0,
 }
 """A first Gaussian is as wide as three others are distant, so that four are the fewest."""
 AT_MOST: Mapping[str, float] = {"seed": 2**63 - 1}
@@ -34,8 +35,12 @@ SHARES = (
     "resolution.half_until",
     "supervision.photometric.ssim_weight",
     "supervision.lidar.opaque",
+    "supervision.defocus.begin",
+    "supervision.defocus.end",
+    "supervision.defocus.ssim_weight",
 )
 POSITIVE = (
+    "supervision.defocus.span",
     "supervision.mono_prior.cap",
     "minutes",
     "learning_rates.means",

@@ -32,6 +32,8 @@ class Sample:
     """How far the scene is away, in the capture's unit."""
     evidence: Evidence = field(default_factory=Evidence)
     """What is known of the view beside its photo, at the photo's size."""
+    progress: float = 0.0
+    """Share of the fit that is done."""
 
 
 class Term(abc.ABC):

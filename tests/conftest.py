@@ -7,6 +7,7 @@ import torch
 from hypothesis import settings
 
 from recon.evidence.interface import DenseDepth, Evidence, SparseDepth
+from recon.focus_stack import focus_stack
 from recon.gaussians import Gaussians
 from recon.raster.reference import ReferenceRasterizer
 from recon.supervise import Sample
@@ -80,5 +81,5 @@ def sample() -> Sample:
     places = random(40, 2) * torch.tensor([32.0, 24.0])
     lidar = SparseDepth(places, 2 + 2 * random(40), random(40))
     prior = DenseDepth(2 + 2 * random(24, 32), random(24, 32))
-    evidence = Evidence(lidar, sky, prior)
+    evidence = Evidence(lidar, sky, prior, focus_stack(photo))
     return Sample(812, view, photo, None, render, gaussians, 2.0, evidence)

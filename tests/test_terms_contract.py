@@ -9,6 +9,7 @@ from recon.config import Supervision
 from recon.densify.choose import own_terms
 from recon.densify.interface import Densify
 from recon.evidence.interface import Evidence
+from recon.losses.defocus import Defocus
 from recon.losses.lidar import Lidar
 from recon.losses.mono_prior import MonoPrior
 from recon.losses.photometric import Photometric
@@ -16,9 +17,9 @@ from recon.losses.regularize import Opacity, Scale
 from recon.losses.sky import Sky
 from recon.supervise import Sample, Term
 
-TERMS: list[Term] = [Photometric(), Lidar(), Sky(), MonoPrior(), Opacity(), Scale()]
+TERMS: list[Term] = [Photometric(), Lidar(), Sky(), MonoPrior(), Defocus(), Opacity(), Scale()]
 
-PER_PIXEL: list[Term] = [Photometric(), Lidar(), Sky(), MonoPrior()]
+PER_PIXEL: list[Term] = [Photometric(), Lidar(), Sky(), MonoPrior(), Defocus()]
 """Those that compare pixels."""
 
 
@@ -31,7 +32,7 @@ def changed(sample: Sample, where: torch.Tensor) -> Evidence:
     row, column = lidar.pixels[:, 1].long(), lidar.pixels[:, 0].long()
     depth = torch.where(where[row, column], 3 * lidar.depth, lidar.depth)
     dense = replace(prior, depth=torch.where(where, 3 * prior.depth, prior.depth))
-    return Evidence(replace(lidar, depth=depth), sky ^ where, dense)
+    return replace(sample.evidence, lidar=replace(lidar, depth=depth), sky=sky ^ where, prior=dense)
 
 
 def by_name(term: Term) -> str:

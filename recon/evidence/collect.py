@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from recon.evidence.blurred_photos import StackProvider
 from recon.evidence.depth_files import DepthFileProvider
 from recon.evidence.interface import Evidence, Need, Provider
 from recon.evidence.lidar import LidarProvider
@@ -38,6 +39,8 @@ def providers_for(
         known.append(SkyProvider())
     if Need.PRIOR in needs and prior.model == "file":
         known.append(DepthFileProvider())
+    if Need.STACK in needs and prior.model != "none":
+        known.append(StackProvider())
     return tuple(known)
 
 

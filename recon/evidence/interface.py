@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from recon.focus_stack import FocusStack
 from recon.types import View
 
 
@@ -18,6 +19,7 @@ class Need(enum.Enum):
 
     LIDAR = "LiDAR"
     PRIOR = "a depth prior"
+    STACK = "blurred photos"
     SKY = "sky masks"
 
 
@@ -76,6 +78,8 @@ class Evidence:
     sky: Bool[Tensor, "h w"] | None = None
     """Where the photo shows nothing but sky."""
     prior: DenseDepth | None = None
+    stack: FocusStack | None = None
+    """The photo, blurred; at a size of its own."""
 
     def resized(self, view: View, width: int, height: int) -> "Evidence":
         """Return the evidence for the view's photo at another size."""
@@ -85,6 +89,7 @@ class Evidence:
             lidar=None if self.lidar is None else self.lidar.scaled(*scale),
             sky=None if self.sky is None else _all_of(self.sky, width, height),
             prior=None if self.prior is None else self.prior.resized(width, height),
+            stack=self.stack,
         )
 
     def to(self, device: torch.device) -> "Evidence":
@@ -93,6 +98,7 @@ class Evidence:
             lidar=None if self.lidar is None else self.lidar.to(device),
             sky=None if self.sky is None else self.sky.to(device),
             prior=None if self.prior is None else self.prior.to(device),
+            stack=None if self.stack is None else self.stack.to(device),
         )
 
 
