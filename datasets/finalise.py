@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float64
 
 from recon.camera import Intrinsics
 from recon.datasets.black_border import black_border
+from recon.datasets.depth_points import depth_points
 from recon.datasets.folders import is_file
 from recon.datasets.images import PhotoFile
 from recon.datasets.lidar_points import lidar_points
@@ -84,8 +85,10 @@ def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = T
     split = replace(split, sweeps=training_sweeps(swept, split, steps, options.drive.lidar))
     boxes = tuple(place_boxes(found, offset) for found in source.boxes)
     moving = moving_tracks(boxes) if options.drive.moving == "mask" else frozenset()
-    points = source.points
-    if points is None and start_points:
+    views = without_moving(views, boxes, moving, notes)
+    points = source.points if options.start == "points" else None
+    gather = start_points and points is None and options.start == "points"
+    if gather:
         points = lidar_points(
             [source.lidar[i] for i in split.sweeps],
             {boxes.step: boxes.only(moving) for boxes in source.boxes},
@@ -93,7 +96,10 @@ def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = T
             options.drive.voxel,
             warnings,
         )
-    views = without_moving(views, boxes, moving, notes)
+    # LiDAR sees all around, so only points that the source brings can tell of wrong poses.
+    cloud = place_points(points, views if source.points else (), offset, warnings)
+    if gather and points is None:
+        cloud = depth_points([views[i] for i in split.train], notes, warnings)
     photos = {
         found.view.sensor: Resize(found.intrinsics, view.camera.width, view.camera.height)
         for found, view in zip(usable, views, strict=True)
@@ -103,8 +109,7 @@ def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = T
         format=source.format,
         views=views,
         split=split,
-        # LiDAR sees all around, so only points that the source brings can tell of wrong poses.
-        points=place_points(points, views if source.points else (), offset, warnings),
+        points=cloud,
         metric=source.metric,
         to_source=Similarity.shift(torch.from_numpy(offset)),
         background=source.background if transparent(usable) else BLACK,

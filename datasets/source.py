@@ -6,7 +6,7 @@ A reader only translates its format; `recon.datasets.finalise` does the rest the
 import abc
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float64, UInt8
@@ -41,6 +41,9 @@ class ReadOptions:
     """Use the black border that undistortion has left in photos; it is found and masked else."""
     metric: bool = False
     """Take the capture's unit of length as metres, where the files do not say so themselves."""
+    start: Literal["points", "random"] = "points"
+    """What a fit begins with: points, the capture's own, those of its LiDAR or of the depth of its
+    training photos; or Gaussians at random before the cameras, which is all there is without."""
     drive: DriveOptions = field(default_factory=DriveOptions)
 
 

@@ -211,9 +211,15 @@ def test_a_fit_begins_with_points_of_the_training_sweeps_in_their_photos_colours
     assert apart.max() < 1e-5
     assert torch.equal(torch.cat(colors)[nearest], cloud.colors)
     assert 100 < len(cloud) < len(torch.cat(positions)) + 1
-    with_lidar_a = read_capture(path, ReadOptions(drive=DriveOptions(lidar="A")))
-    assert with_lidar_a.points is None
-    assert len(with_lidar_a.lidar) == FRAMES
+    assert not any("matched" in note and "begin" in note for note in capture.notes)
+
+
+def test_without_lidar_a_fit_begins_with_matched_points_and_says_so(path: Path) -> None:
+    capture = read_capture(path, ReadOptions(drive=DriveOptions(lidar="A")))
+    assert capture.points is not None
+    assert "matched in stereo, not measured" in capture.notes[-1]
+    assert len(capture.lidar) == FRAMES
+    assert not capture.training_sweeps
 
 
 def test_boxes(drive: Path) -> None:
