@@ -31,6 +31,8 @@ CAMERA, LASER = {"camera_name": BYTE}, {"laser_name": BYTE}
 TIME = {"frame_timestamp_micros": pa.int64()}
 LARGE = ("camera_image", "lidar", "lidar_camera_projection", "lidar_pose")
 """Components of which a few rows are many bytes."""
+SMALLEST: dict[str, Any] = {"compression": "zstd", "compression_level": 19}
+"""Noisy ranges are hardly ever the same number twice, so that dictionaries only add to the size."""
 
 KEYS: dict[str, dict[str, pa.DataType]] = {
     "camera_image": TIME | CAMERA,
@@ -96,7 +98,7 @@ def write_v2(root: Path, segment: Segment, rows_per_group: int = 5) -> None:
         if name not in writers:
             file = root / name / f"{segment.name}.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)
-            writers[name] = pq.ParquetWriter(file, schema(name))
+            writers[name] = pq.ParquetWriter(file, schema(name), use_dictionary=False, **SMALLEST)
         writers[name].write_table(pa.Table.from_pylist(waiting.pop(name), schema(name)))
 
     try:

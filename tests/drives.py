@@ -3,12 +3,13 @@
 The scanner here casts rays by the book, pixel by pixel, and shares no code with the readers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from io import BytesIO
 
 import cv2
 import numpy as np
+import torch
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
@@ -29,6 +30,7 @@ from recon.datasets.waymo_segment import (
 )
 from recon.distortion import Brown
 from recon.drive_types import ReadOut
+from recon.types import Capture
 
 NAME = "10504764403039842352_460_000_480_000"
 BEGAN = 1_553_735_853_462_203
@@ -267,3 +269,37 @@ def make_drive(steps: int = 12) -> Segment:
         )
         frames.append(Frame(frame.timestamp_micros, vehicle, images, MemoryScans(scans), objects))
     return Segment(NAME, rig, lasers(), frames)
+
+
+def assert_same_capture(a: Capture, b: Capture) -> None:
+    """One drive, read from v1 and from v2."""
+    assert (a.format, b.format) == ("waymo-v1", "waymo-v2")
+    assert a.split == b.split
+    assert a.notes == b.notes
+    assert a.warnings == b.warnings
+    assert a.points is not None
+    assert b.points is not None
+    assert torch.equal(a.points.positions, b.points.positions)
+    assert torch.equal(a.points.colors, b.points.colors)
+    for one, other in zip(a.views, b.views, strict=True):
+        assert (one.name, one.time, one.step, one.sensor) == (
+            other.name, other.time, other.step, other.sensor,
+        )  # fmt: skip
+        assert torch.equal(one.camera.world_to_camera, other.camera.world_to_camera)
+        assert replace(one.camera, world_to_camera=torch.eye(4)).fx == other.camera.fx
+        assert torch.equal(one.photo.pixels(), other.photo.pixels())
+        assert (one.shutter is None) == (other.shutter is None)
+        if one.shutter is not None and other.shutter is not None:
+            assert torch.equal(one.shutter.linear, other.shutter.linear)
+            assert one.shutter.readout == other.shutter.readout
+    for one, other in zip(a.lidar, b.lidar, strict=True):
+        assert (one.time, one.step) == (other.time, other.step)
+        first, second = one.returns(), other.returns()
+        for name in ("positions", "intensity", "order", "laser", "unlabeled", "sensors"):
+            assert torch.equal(getattr(first, name), getattr(second, name)), name
+        torch.testing.assert_close(first.pixels, second.pixels, equal_nan=True, atol=0, rtol=0)
+    for one, other in zip(a.boxes, b.boxes, strict=True):
+        assert (one.tracks, one.kinds, one.time) == (other.tracks, other.kinds, other.time)
+        assert torch.equal(one.poses, other.poses)
+        assert torch.equal(one.sizes, other.sizes)
+        torch.testing.assert_close(one.velocities, other.velocities, equal_nan=True)

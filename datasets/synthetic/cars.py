@@ -1,4 +1,4 @@
-"""Parked cars: bodies lofted from a side profile, with glass, wheels and lights.
+"""Cars: bodies lofted from a side profile, with glass, wheels and lights.
 
 A car stands in its own frame, its nose towards +x, its wheels on z = 0.
 """
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from recon.datasets.synthetic.meshes import Color, Mesh, box, disc, grid, merge, rectangle, tube
-from recon.datasets.synthetic.scene import Pieces
+from recon.datasets.synthetic.scene import Material, Pieces
 
 GLASS: Color = (0.055, 0.07, 0.08)
 BLACK: Color = (0.035, 0.035, 0.04)
@@ -67,6 +67,8 @@ VAN = Profile(
     half_width=0.96,
     roof_half_width=0.84,
 )  # fmt: skip
+COAT, PANE = Material(gloss=0.5), Material(gloss=0.5, glass=True)
+"""What bodies and their windows are made of."""
 PROFILES = (SALOON, HATCHBACK, SALOON, HATCHBACK, VAN)
 
 _SILL, _ARCH = 0.24, 0.37
@@ -141,7 +143,9 @@ def _wheel(x: float, y: float) -> Pieces:
 def build(random: np.random.Generator, profile: Profile, paint: Color) -> Pieces:
     """Make a car."""
     hw, tail, nose = profile.half_width, profile.belt[0][0], profile.belt[-1][0]
-    pieces: Pieces = [("coat", _loft(profile, paint))]
+    body = _loft(profile, paint)
+    panes = (body.colors[body.faces[:, 0]] == GLASS).all(axis=1)
+    pieces: Pieces = [("coat", body.only(~panes)), ("glass", body.only(panes))]
     inner = box((tail + 0.1, -hw + 0.25, 0.2), (nose - 0.1, hw - 0.25, 0.66), BLACK)
     pieces.append(("paint", inner))
     for x in profile.wheels:

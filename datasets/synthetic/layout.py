@@ -20,7 +20,7 @@ from recon.datasets.synthetic import (
     trees,
 )
 from recon.datasets.synthetic.meshes import Mesh, box, merge, quads, rectangle
-from recon.datasets.synthetic.scene import Material, Part, Pieces, Scene
+from recon.datasets.synthetic.scene import Box, Material, Part, Pieces, Scene
 from recon.datasets.synthetic.sky import daylight
 
 KERB_HEIGHT = 0.13
@@ -40,10 +40,11 @@ def street(seed: int, detail: float) -> Scene:
     streams = np.random.default_rng(seed).spawn(8)
     materials: dict[str, Material] = {
         "paint": Material(),
-        "coat": Material(gloss=0.5),
-        "window": Material(atlases.window_atlas(streams[0]), gloss=0.5),
+        "coat": cars.COAT,
+        "glass": cars.PANE,
+        "window": Material(atlases.window_atlas(streams[0]), gloss=0.5, glass=True),
         "door": Material(atlases.door_atlas(streams[0])),
-        "shop": Material(atlases.shop_atlas(streams[0]), gloss=0.4),
+        "shop": Material(atlases.shop_atlas(streams[0]), gloss=0.4, glass=True),
         "sign": Material(atlases.sign_atlas(streams[0])),
         "roof": Material(textures.roof_tiles(streams[0], (0.45, 0.27, 0.22)), size=(2.0, 2.0)),
         "bark": Material(textures.bark(streams[0]), size=(1.0, 1.0)),
@@ -51,14 +52,15 @@ def street(seed: int, detail: float) -> Scene:
     }
     pieces = _ground(streams[1], materials, detail)
     pieces += _houses(streams[2], materials, detail)
-    pieces += _parked(streams[3])
+    parked, boxes = _parked(streams[3])
+    pieces += parked
     pieces += _trees(streams[4])
     pieces += _furniture(streams[5])
     pieces += _far_end(streams[6])
-    return Scene(_gathered(pieces, materials), daylight(streams[7]))
+    return Scene(gathered(pieces, materials), daylight(streams[7]), tuple(boxes))
 
 
-def _gathered(pieces: Pieces, materials: dict[str, Material]) -> tuple[Part, ...]:
+def gathered(pieces: Pieces, materials: dict[str, Material]) -> tuple[Part, ...]:
     """Merge all meshes of one material into one part."""
     meshes: defaultdict[str, list[Mesh]] = defaultdict(list)
     for name, mesh in pieces:
@@ -127,9 +129,9 @@ def _houses(random: np.random.Generator, materials: dict[str, Material], detail:
     return pieces
 
 
-def _parked(random: np.random.Generator) -> Pieces:
+def _parked(random: np.random.Generator) -> tuple[Pieces, list[Box]]:
     """Park cars on both sides; a van on the right stands a little into the lane."""
-    pieces = Pieces()
+    pieces, boxes = Pieces(), list[Box]()
     lane = ground.LANE + ground.PARKING / 2 - 0.02
     begin, end = ground.CROSSING
     paints = iter(np.tile(random.permutation(len(cars.PAINTS)), 20))
@@ -143,8 +145,10 @@ def _parked(random: np.random.Generator) -> Pieces:
             paint = cars.PAINTS[next(paints)]
             car = cars.build(random, profile, paint)
             turn = (0.0 if side < 0 else np.pi) + random.normal(0, 0.02)
-            pieces += _placed(car, (x, side * (lane + random.uniform(-0.1, 0.1)), 0.0), turn)
-    return pieces
+            at = (float(x), float(side * (lane + random.uniform(-0.1, 0.1))), 0.0)
+            pieces += _placed(car, at, turn)
+            boxes.append(Box.around(car, at, turn))
+    return pieces, boxes
 
 
 def _trees(random: np.random.Generator) -> Pieces:

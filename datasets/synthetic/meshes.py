@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 Color = tuple[float, float, float]
 """sRGB in [0, 1]."""
@@ -38,6 +38,11 @@ class Mesh:
         rotation = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
         vertices = scale * self.vertices @ rotation.T + np.asarray(at, dtype=np.float64)
         return Mesh(vertices, self.faces, self.uv, self.colors)
+
+    def only(self, chosen: Bool[np.ndarray, " f"]) -> "Mesh":
+        """Return some of the faces."""
+        used, faces = np.unique(self.faces[chosen], return_inverse=True)
+        return Mesh(self.vertices[used], faces.reshape(-1, 3), self.uv[used], self.colors[used])
 
 
 def merge(meshes: Iterable[Mesh]) -> Mesh:

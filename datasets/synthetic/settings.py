@@ -1,4 +1,4 @@
-"""What can be chosen of a synthetic street."""
+"""What can be chosen of a synthetic capture."""
 
 from dataclasses import dataclass, fields
 
@@ -6,8 +6,8 @@ from recon.errors import UsageError
 
 
 @dataclass(frozen=True)
-class StreetSettings:
-    """A drive along a street that the project makes itself."""
+class PhotoSettings:
+    """The photos of a drive along the street."""
 
     seed: int = 0
     """Another seed is another street."""
@@ -16,9 +16,23 @@ class StreetSettings:
     height: int = 320
     """Of the photos, in pixels."""
     steps: int = 24
-    """Time steps of the drive, one metre apart; three cameras at each."""
+    """Time steps of the drive; three cameras at each."""
     samples: int = 25
     """Rays per pixel, rounded up to a square number; more make the shade softer."""
+    jpeg_quality: int = 92
+    """From 1 to 95."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be rendered."""
+        _check(self)
+        if self.jpeg_quality > 95:
+            raise UsageError(f"jpeg_quality is {self.jpeg_quality}; expected at most 95")
+
+
+@dataclass(frozen=True)
+class StreetSettings:
+    """What comes with the photos of a `street`: depth, points, a thin lens."""
+
     depth_every: int = 1
     """Write exact depth for every n-th view, by name, and for the held-out ones."""
     lens_every: int = 5
@@ -33,25 +47,43 @@ class StreetSettings:
     """At most this many points initialise a fit."""
     hold_every: int = 8
     """Every n-th view, by name, gives no points: readers hold it out for testing; 0 for none."""
-    jpeg_quality: int = 92
-    """From 1 to 95."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be rendered."""
-        for field in fields(self):
-            value, least = getattr(self, field.name), 0 if field.name in _MAY_BE_ZERO else 1
-            if value < least and not (isinstance(value, float) and value > 0):
-                raise UsageError(f"{field.name} is {value}; expected at least {least}")
-
+        _check(self)
         if self.hold_every == 1:
             raise UsageError(
                 "hold_every is 1, which leaves no view to train on; expected 0 or 2 up"
             )
-        if self.jpeg_quality > 95:
-            raise UsageError(f"jpeg_quality is {self.jpeg_quality}; expected at most 95")
 
 
-_MAY_BE_ZERO = frozenset({"seed", "lens_every", "points", "hold_every"})
+@dataclass(frozen=True)
+class DriveSettings:
+    """What comes with the photos of a `drive`: a laser's turns."""
 
-DEMO = StreetSettings(width=400, height=264, samples=36, depth_every=2, jpeg_quality=90)
-"""The street in recon/demo/street, made by `recon data synthesize` with these settings."""
+    beams: int = 48
+    """Of the laser, one above the other."""
+    columns: int = 600
+    """Directions in which each beam measures in a turn."""
+    truth: bool = True
+    """Write the exact depth of every photo into `truth`."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated."""
+        _check(self)
+
+
+_MAY_BE_ZERO = frozenset({"seed", "lens_every", "points", "hold_every", "truth"})
+
+
+def _check(settings: PhotoSettings | StreetSettings | DriveSettings) -> None:
+    """Refuse numbers that are too small."""
+    for field in fields(settings):
+        value, least = getattr(settings, field.name), 0 if field.name in _MAY_BE_ZERO else 1
+        if value < least and not (isinstance(value, float) and value > 0):
+            raise UsageError(f"{field.name} is {value}; expected at least {least}")
+
+
+DEMO_PHOTOS = PhotoSettings(width=384, height=256, steps=36, samples=36, jpeg_quality=86)
+DEMO_DRIVE = DriveSettings(truth=False)
+"""The drive in recon/demo, made by `recon data synthesize --kind drive` with these settings."""

@@ -1,6 +1,7 @@
 """The files of a synthetic capture: nerfstudio's transforms.json, photos, depth, points."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,10 @@ def to_photo(linear: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def write_photo(
-    path: Path, photo: UInt8[np.ndarray, "h w 3"], quality: int, lens: Lens | None = None
+    path: Path | BytesIO,
+    photo: UInt8[np.ndarray, "h w 3"],
+    quality: int,
+    lens: Lens | None = None,
 ) -> None:
     """Write a JPEG; a photo through a lens says so in its EXIF."""
     exif = Image.Exif()
@@ -42,7 +46,7 @@ def write_photo(
         tags[_FOCAL_LENGTH] = lens.focal_length_mm
         tags[_FOCAL_LENGTH_35MM] = round(lens.focal_length_mm * 36 / lens.sensor_width_mm)
         tags[_SUBJECT_DISTANCE] = lens.focus_distance
-    Image.fromarray(photo).save(path, quality=quality, optimize=True, exif=exif)
+    Image.fromarray(photo).save(path, format="JPEG", quality=quality, optimize=True, exif=exif)
 
 
 _EXIF_IFD, _F_NUMBER, _SUBJECT_DISTANCE = 0x8769, 0x829D, 0x9206

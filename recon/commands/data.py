@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
 from tyro.conf import subcommand
 
 from recon.datasets.reader import READERS
-from recon.datasets.synthetic.capture import synthesize
-from recon.datasets.synthetic.settings import StreetSettings
+from recon.datasets.synthetic import (
+    DriveSettings,
+    PhotoSettings,
+    StreetSettings,
+    synthesize_drive,
+    synthesize_street,
+)
+from recon.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -25,22 +31,35 @@ class Formats:
 
 @dataclass(frozen=True)
 class Synthesize:
-    """Make a drive along a street, with exact depth, and with a thin lens; the demo is one."""
+    """Make a drive along a street, everything about it known exactly.
+
+    A `street` is a nerfstudio folder with depth and the same views through a thin lens. A `drive`
+    is a Waymo segment with LiDAR, boxes and a moving car, such as the demo.
+    """
 
     output: Path
     """A new or empty folder."""
-    settings: Annotated[StreetSettings, tyro.conf.arg(name="")] = field(
-        default_factory=StreetSettings
-    )
+    kind: Literal["street", "drive"] = "street"
+    """What to make."""
+    photos: Annotated[PhotoSettings, tyro.conf.arg(name="")] = field(default_factory=PhotoSettings)
+    street: StreetSettings = field(default_factory=StreetSettings)
+    drive: DriveSettings = field(default_factory=DriveSettings)
 
     def __call__(self) -> None:
         """Render it, and print where it is."""
+        if self.kind == "street" and self.drive != DriveSettings():
+            raise UsageError("--drive.* belongs to --kind drive")
+        if self.kind == "drive" and self.street != StreetSettings():
+            raise UsageError("--street.* belongs to --kind street")
         with Console(stderr=True).status("") as status:
 
             def tell(what: str, done: int, total: int) -> None:
                 status.update(f"{what} {done}/{total}")
 
-            synthesize(self.settings, self.output, tell)
+            if self.kind == "street":
+                synthesize_street(self.photos, self.street, self.output, tell)
+            else:
+                synthesize_drive(self.photos, self.drive, self.output, tell)
         print(self.output)
 
 
