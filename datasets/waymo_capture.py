@@ -26,6 +26,9 @@ from recon.errors import DataError
 
 CLOCKS = 0.5
 """Seconds that a photo may be from its frame; frames are 0.1 s apart."""
+MIDDLE = 0.05
+"""Seconds from a frame's time, when its sweep begins, to the middle of the sweep: that is what the
+car's pose and the boxes are of."""
 WAYMO_TO_OPENCV = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 """From OpenCV's camera axes to Waymo's, so that camera_to_vehicle @ this has OpenCV's axes."""
 
@@ -173,7 +176,7 @@ def to_boxes(step: int, frame: Frame, began: float) -> SourceBoxes:
     local[:, :3, :3] = Rotation.from_euler("z", objects.headings[:, None]).as_matrix()
     local[:, :3, 3] = objects.centers
     return SourceBoxes(
-        frame.timestamp_micros * 1e-6 - began,
+        frame.timestamp_micros * 1e-6 + MIDDLE - began,
         step,
         objects.tracks,
         tuple(KINDS.get(kind, "unknown") for kind in objects.kinds),
