@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from recon.evidence.sparse_depth import SparseDepth
+from recon.evidence.interface import SparseDepth
 from recon.priors.choose import PriorChoice, PriorName
 from recon.priors.file import DepthFiles
 from recon.priors.interface import Frame
@@ -29,7 +29,7 @@ def frame(width: int, height: int, name: str, brightness: float = 1.0) -> Frame:
     photo = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")[0]
     pixels = (brightness * photo).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
     places = torch.rand(60, 2, generator=generator) * torch.tensor([width, height])
-    sparse = SparseDepth(places, 3 + torch.rand(60, generator=generator))
+    sparse = SparseDepth(places, 3 + torch.rand(60, generator=generator), torch.ones(60))
     return Frame(name, pixels, camera(width, height, 0.8 * width), sparse)
 
 

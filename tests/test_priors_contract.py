@@ -103,7 +103,7 @@ def test_a_frames_key_covers_all_that_a_prior_sees() -> None:
         Frame(frame.name, frame.pixels + 1, camera, frame.sparse),
         Frame(frame.name, frame.pixels, FRAMES[1].camera, frame.sparse),
         Frame(frame.name, frame.pixels, camera),
-        Frame(frame.name, frame.pixels, camera, frame.sparse.chosen(frame.sparse.z > 3.5)),
+        Frame(frame.name, frame.pixels, camera, frame.sparse.scaled(0.5, 1)),
     ]
     moved = Frame(frame.name, frame.pixels, camera.moved(2 * torch.eye(4)), frame.sparse)
     assert len({other.key() for other in (frame, *others)}) == 6

@@ -6,7 +6,7 @@ import torch
 from priors_made import camera
 
 from recon.errors import DataError
-from recon.evidence.sparse_depth import SparseDepth
+from recon.evidence.interface import SparseDepth
 from recon.priors.interface import Frame
 from recon.priors.lidar import Lidar, LidarSettings
 
@@ -23,7 +23,11 @@ def rows_of(z: torch.Tensor, every: int) -> SparseDepth:
         torch.arange(every // 2, HEIGHT, every), torch.arange(0, WIDTH, 2), indexing="ij"
     )
     cells = torch.stack([columns.flatten(), rows.flatten()], dim=-1)
-    return SparseDepth(cells + 0.5, z[cells[:, 1], cells[:, 0]])
+    return sure(cells + 0.5, z[cells[:, 1], cells[:, 0]])
+
+
+def sure(pixels: torch.Tensor, depth: torch.Tensor) -> SparseDepth:
+    return SparseDepth(pixels, depth, torch.ones(len(depth)))
 
 
 def complete(
@@ -62,7 +66,7 @@ def test_edges_of_colour_are_edges_of_depth() -> None:
 
 
 def test_confidence_is_a_gaussian_of_the_distance_to_the_nearest_return() -> None:
-    sparse = SparseDepth(torch.tensor([[30.5, 40.5], [90.5, 20.5]]), torch.tensor([4.0, 8.0]))
+    sparse = sure(torch.tensor([[30.5, 40.5], [90.5, 20.5]]), torch.tensor([4.0, 8.0]))
     flat = photo(torch.ones(HEIGHT, WIDTH))
     z, trust = complete(flat[..., 0].float(), flat, sparse, LidarSettings(reach=0.1))
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
@@ -75,13 +79,13 @@ def test_confidence_is_a_gaussian_of_the_distance_to_the_nearest_return() -> Non
 
 
 def test_of_two_returns_in_a_pixel_the_nearer_counts() -> None:
-    sparse = SparseDepth(torch.tensor([[30.2, 40.2], [30.7, 40.9]]), torch.tensor([9.0, 4.0]))
+    sparse = sure(torch.tensor([[30.2, 40.2], [30.7, 40.9]]), torch.tensor([9.0, 4.0]))
     flat = photo(torch.ones(HEIGHT, WIDTH))
     z, _ = complete(flat[..., 0].float(), flat, sparse, LidarSettings(reach=0.1))
     assert float(z[40, 30]) == pytest.approx(4)
 
 
-@pytest.mark.parametrize("sparse", [None, SparseDepth(torch.zeros(0, 2), torch.zeros(0))])
+@pytest.mark.parametrize("sparse", [None, sure(torch.zeros(0, 2), torch.zeros(0))])
 def test_without_returns_the_view_is_named(sparse: SparseDepth | None) -> None:
     pixels = torch.zeros(HEIGHT, WIDTH, 3, dtype=torch.uint8)
     with pytest.raises(DataError, match=r"front/7\.jpg: no LiDAR return"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from recon.evidence.sparse_depth import SparseDepth
+from recon.evidence.interface import SparseDepth
 from recon.evidence.store import digest
 from recon.types import Camera, DepthMap
 
@@ -29,7 +29,7 @@ class Frame:
         intrinsics = (camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height)
         tensors = [self.pixels]
         if self.sparse is not None:
-            tensors += [self.sparse.pixels, self.sparse.z]
+            tensors += [self.sparse.pixels, self.sparse.depth, self.sparse.weight]
         contents = (tensor.contiguous().numpy().tobytes() for tensor in tensors)
         return digest(self.name, repr(intrinsics), *contents)
 

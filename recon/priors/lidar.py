@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64, Int
 from scipy.spatial import cKDTree
 
 from recon.errors import DataError
-from recon.evidence.sparse_depth import SparseDepth
+from recon.evidence.interface import SparseDepth
 from recon.evidence.store import digest
 from recon.priors.interface import DepthPrior, Frame, PriorDepth
 from recon.types import DepthMap
@@ -29,12 +29,12 @@ CHUNK = 2**18
 class LidarSettings:
     """How far returns reach."""
 
-    neighbours: int = 8
+    neighbours: int = 6
     """Returns that each pixel asks."""
     reach: float = 0.01
     """Distance to the nearest return, in widths of the photo, at which confidence is 0.61; at three
     times as much depth ends."""
-    color_reach: float = 0.1
+    color_reach: float = 0.3
     """Difference of colour, of 1 from black to white, at which a return counts 0.61."""
     same_surface: float = 0.15
     """Returns within this share of the median's depth are averaged with it."""
@@ -57,7 +57,7 @@ class Lidar(DepthPrior):
 
     def predict(self, frame: Frame) -> PriorDepth:
         """Return depth in the returns' unit, near returns; confidence falls with the distance."""
-        if frame.sparse is None or not len(frame.sparse):
+        if frame.sparse is None or not bool((frame.sparse.weight > 0).any()):
             raise DataError(
                 f"{frame.name}: no LiDAR return lies in this photo; choose another prior for it."
             )
@@ -83,17 +83,18 @@ class Lidar(DepthPrior):
     ) -> tuple[Float64[np.ndarray, " p"], Float64[np.ndarray, " p"]]:
         settings, (height, width) = self.settings, image.shape[:2]
         rows, columns = np.divmod(part, width)
-        count = min(settings.neighbours, len(known))
+        count = min(settings.neighbours, len(known.depth))
         places = np.stack([columns, rows], axis=-1) + 0.5
         answer = tree.query(places, k=np.arange(1, count + 1))
         distance, nearest = (np.asarray(part) for part in answer)
-        cells = known.cells(width, height).numpy()[nearest]
-        unlike = image[cells[..., 0], cells[..., 1]] - image[rows, columns][:, None]
+        cells = (axis.numpy()[nearest] for axis in known.index(width, height))
+        unlike = image[tuple(cells)] - image[rows, columns][:, None]
         reach = settings.reach * width
         # The nearest return always counts, however unlike its colour.
         weight = np.exp(-0.5 * (unlike**2).mean(axis=-1) / settings.color_reach**2) + 1e-6
+        weight *= known.weight.numpy()[nearest]
         weight /= 1 + (distance / reach) ** 2
-        disparity = 1 / known.z.numpy().astype(np.float64)[nearest]
+        disparity = 1 / known.depth.numpy().astype(np.float64)[nearest]
         middle = _weighted_median(disparity, weight)
         weight *= _same(disparity, middle[:, None], settings.same_surface)
         smooth = (weight * disparity).sum(axis=1) / weight.sum(axis=1)
@@ -103,11 +104,13 @@ class Lidar(DepthPrior):
 
 
 def _nearest_per_pixel(sparse: SparseDepth, width: int, height: int) -> SparseDepth:
-    """Keep the nearest of the points in each pixel; the rest are hidden, or duplicates."""
-    cells = sparse.cells(width, height)
-    order = torch.argsort(sparse.z, stable=True).numpy()
-    _, first = np.unique((cells[:, 0] * width + cells[:, 1]).numpy()[order], return_index=True)
-    return sparse.chosen(torch.from_numpy(order[first]))
+    """Keep the nearest believed return of each pixel; the rest are hidden, or duplicates."""
+    rows, columns = sparse.index(width, height)
+    order = torch.argsort(sparse.depth, stable=True)
+    order = order[sparse.weight[order] > 0]
+    _, first = np.unique((rows * width + columns)[order].numpy(), return_index=True)
+    kept = order[torch.from_numpy(first)]
+    return SparseDepth(sparse.pixels[kept], sparse.depth[kept], sparse.weight[kept])
 
 
 def _same(
