@@ -14,7 +14,6 @@ from recon.budget import Budget, Resolution
 from recon.datasets.source import ReadOptions
 from recon.densify.interface import Densify
 from recon.errors import DataError, UsageError
-from recon.evidence.collect import PriorSettings
 from recon.limits import check_numbers
 from recon.losses.defocus import Defocus
 from recon.losses.lidar import Lidar
@@ -23,6 +22,7 @@ from recon.losses.photometric import Photometric
 from recon.losses.sky import Sky
 from recon.model import LearningRates
 from recon.parts import PartSettings
+from recon.providers import PriorSettings
 from recon.supervise import Term
 
 SCHEMA = 2

@@ -13,7 +13,6 @@ from recon.config import FitSettings
 from recon.core import HAS_CORE
 from recon.densify.choose import choose_densifier, own_terms
 from recon.errors import DataError, NumericError
-from recon.evidence.collect import EvidenceCache, providers_for
 from recon.gaussians import Gaussians
 from recon.initialise import initialise, scene_scale
 from recon.memory import peak_memory_bytes
@@ -22,6 +21,7 @@ from recon.order import ViewOrder
 from recon.parts import choose_parts
 from recon.parts_optimizer import PartsOptimizer
 from recon.photos import PhotoCache
+from recon.providers import EvidenceCache, providers_for
 from recon.raster.interface import Rasterizer
 from recon.run import Run
 from recon.supervise import Objective, Sample

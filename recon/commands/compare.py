@@ -24,9 +24,9 @@ from recon.commands.fit import finish
 from recon.comparison import MEASURES, RunScore, Verdict, interval, spread, verdicts
 from recon.config import FitSettings
 from recon.errors import DataError, StoppedError, UsageError
-from recon.evidence.collect import providers_for
 from recon.files import write_text
 from recon.fit import Fitting
+from recon.providers import providers_for
 from recon.raster.interface import Rasterizer
 from recon.report.of_comparison import write_comparison
 from recon.run import Run

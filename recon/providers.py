@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -11,15 +12,25 @@ from recon.evidence.depth_files import DepthFileProvider
 from recon.evidence.interface import Evidence, Need, Provider
 from recon.evidence.lidar import LidarProvider
 from recon.evidence.sky_masks import SkyProvider
+from recon.evidence.store import Store
+from recon.prior_provider import PriorProvider
+from recon.priors.choose import PriorChoice, PriorName, choose_prior
+from recon.priors.file import DepthFiles
 from recon.types import Capture, View
 
 
 @dataclass(frozen=True)
 class PriorSettings:
-    """Which depth prior the photos get."""
+    """Which depth prior the training photos get."""
 
-    model: Literal["none", "file"] = "none"
-    """file takes the metric depth that came with the training photos."""
+    model: PriorName | Literal["none", "capture"] = "none"
+    """capture takes the metric depth that came with the photos; meter, metric3d and depth-anything
+    are networks; lidar completes returns; file reads depth that another program worked out."""
+    weights: Path | None = None
+    """The network's file, or a folder with it. Where not given: $RECON_WEIGHTS, Hugging Face's
+    cache, a download."""
+    folder: Path | None = None
+    """For file: depth maps under the photos' names."""
 
 
 def providers_for(
@@ -31,17 +42,32 @@ def providers_for(
         needs: of the terms in use.
         capture: what is fitted.
         prior: the user's choice.
+
+    Raises:
+        DataError, ResourceError, UsageError: the prior's weights or files are not there.
     """
     known: list[Provider] = []
-    if Need.LIDAR in needs and capture.training_sweeps:
+    completes_lidar = Need.PRIOR in needs and prior.model == "lidar"
+    if (Need.LIDAR in needs or completes_lidar) and capture.training_sweeps:
         known.append(LidarProvider(capture))
     if Need.SKY in needs and capture.lidar:
         known.append(SkyProvider())
-    if Need.PRIOR in needs and prior.model == "file":
-        known.append(DepthFileProvider())
-    if Need.STACK in needs and prior.model != "none":
+    if prior.model == "none":
+        return tuple(known)
+    if Need.PRIOR in needs:
+        known.append(_prior_provider(prior, capture))
+    if Need.STACK in needs:
         known.append(StackProvider())
     return tuple(known)
+
+
+def _prior_provider(settings: PriorSettings, capture: Capture) -> Provider:
+    model = settings.model
+    if model == "capture" or model == "none":
+        return DepthFileProvider()
+    files = None if settings.folder is None else DepthFiles(settings.folder)
+    chosen = choose_prior(PriorChoice(model, settings.weights, files))
+    return PriorProvider(chosen, capture, Store())
 
 
 class EvidenceCache:
