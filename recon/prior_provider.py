@@ -10,6 +10,7 @@ import torch
 from recon.camera import inside, project
 from recon.errors import DataError
 from recon.evidence.alignment import FORMS, align
+from recon.evidence.confidence import combined, trust_by_points
 from recon.evidence.interface import DenseDepth, Evidence, Need, Provider, SparseDepth
 from recon.evidence.lidar import CELL, unhidden
 from recon.evidence.store import Store, digest
@@ -24,6 +25,8 @@ ENOUGH = 30
 class PriorProvider(Provider):
     """A prior's depth, predicted once for each photo and kept, and fitted to the capture's points.
 
+    Where points lie nearby, it is believed as far as it agrees with them.
+
     Without points to fit to, only a metric prior on a capture in metres is taken, as it is.
     """
 
@@ -37,19 +40,24 @@ class PriorProvider(Provider):
         """Return the evidence with the prior's depth for the view's photo."""
         frame = Frame(view.name, view.photo.pixels(), view.camera, evidence.lidar)
         found = self._kept(frame)
-        depth = self._in_scale(view, found.depth)
-        confidence = found.confidence
-        if confidence is None:
-            confidence = depth.valid.float()
-        known = depth.valid & (confidence > 0)
-        dense = DenseDepth(torch.where(known, depth.z, 0.0), torch.where(known, confidence, 0.0))
-        return replace(evidence, prior=dense)
-
-    def _in_scale(self, view: View, depth: DepthMap) -> DepthMap:
         points = self._capture.points
         sparse = None if points is None else points_in(view, points)
-        if sparse is not None and len(sparse.depth) >= ENOUGH:
-            return align(view.name, depth, sparse, FORMS[depth.kind]).apply(depth)
+        if sparse is None or len(sparse.depth) < ENOUGH:
+            depth = self._as_it_is(view, found.depth)
+            trusted = [depth.valid.float()]
+        else:
+            depth = align(view.name, found.depth, sparse, FORMS[found.depth.kind]).apply(
+                found.depth
+            )
+            trusted = [trust_by_points(depth, sparse)]
+        if found.confidence is not None:
+            trusted.append(found.confidence)
+        confidence = combined(trusted) * depth.valid
+        z = torch.where(confidence > 0, depth.z, 0.0)
+        return replace(evidence, prior=DenseDepth(z, confidence))
+
+    def _as_it_is(self, view: View, depth: DepthMap) -> DepthMap:
+        """Return a prior's depth in its own scale, where that is the capture's."""
         if depth.kind is DepthKind.METRIC and self._capture.metric:
             return depth
         raise DataError(
