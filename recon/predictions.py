@@ -16,12 +16,34 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from recon.errors import DataError
-from recon.files import remove, replacing
+from recon.files import remove, replacing, sha256
 from recon.pictures import as_8_bit, read_png, write_png
 from recon.raster.interface import COVERED, Rasterizer
 from recon.scene import Scene
 from recon.types import Camera, View
 from recon.view_files import file_stems
+
+NAMES = ("expected", "median", "alpha")
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedDepth:
+    """How deep a scene says a view is."""
+
+    expected: Float[Tensor, "h w"]
+    """Along the optical axis, as everywhere."""
+    median: Float[Tensor, "h w"] | None
+    """None where only one kind is known."""
+    alpha: Float[Tensor, "h w"]
+
+    def covered(self) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"] | None]:
+        """Return expected and median depth where the scene covers the pixel, 0 elsewhere."""
+        covered = self.alpha >= COVERED
+        if self.median is None:
+            return torch.where(covered, self.expected, 0), None
+        # Rounding may leave a pixel that is just covered without a median.
+        covered &= self.median > 0
+        return torch.where(covered, self.expected, 0), torch.where(covered, self.median, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,18 +51,8 @@ class Prediction:
     """What a scene says a view looks like."""
 
     color: UInt8[Tensor, "h w 3"]
-    expected_depth: Float[Tensor, "h w"]
-    median_depth: Float[Tensor, "h w"]
-    alpha: Float[Tensor, "h w"]
-
-    def covered_depths(self) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"]]:
-        """Return expected and median depth where the scene covers the pixel, 0 elsewhere."""
-        # Rounding may leave a pixel that is just covered without a median.
-        covered = (self.alpha >= COVERED) & (self.median_depth > 0)
-        return (
-            torch.where(covered, self.expected_depth, 0),
-            torch.where(covered, self.median_depth, 0),
-        )
+    depth: PredictedDepth | None
+    """None where nobody predicted it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,8 @@ class PredictionFiles:
     """Where the prediction of one view lies."""
 
     color: Path
-    depth: Path
+    depth: Path | None
+    """.npz as above, or .npy with one depth; None where nobody predicted it."""
 
     def load(self, camera: Camera) -> Prediction:
         """Read the prediction of a view of this camera's size.
@@ -56,19 +69,31 @@ class PredictionFiles:
         Raises:
             DataError: a file is missing, damaged, or of another size.
         """
-        color = read_png(self.color, camera.width, camera.height)
-        arrays = _read_arrays(self.depth, camera)
-        return Prediction(torch.from_numpy(color), *(torch.from_numpy(a) for a in arrays))
+        color = torch.from_numpy(read_png(self.color, camera.width, camera.height))
+        return Prediction(color, None if self.depth is None else _read_depth(self.depth, camera))
+
+    def digests(self) -> dict[str, str]:
+        """Return the files' SHA-256."""
+        found = {"prediction_sha256": sha256(self.color)}
+        if self.depth is not None:
+            found["depth_prediction_sha256"] = sha256(self.depth)
+        return found
 
 
 def prediction_files(folder: Path, views: Sequence[View]) -> dict[str, PredictionFiles]:
     """Return each view's files by the view's name."""
     return {
-        name: PredictionFiles(
-            folder / "predictions" / f"{stem}.png", folder / "depth" / f"{stem}.npz"
-        )
+        name: PredictionFiles(_color_file(folder, stem), _depth_file(folder, stem))
         for name, stem in file_stems([view.name for view in views]).items()
     }
+
+
+def _color_file(folder: Path, stem: str) -> Path:
+    return folder / "predictions" / f"{stem}.png"
+
+
+def _depth_file(folder: Path, stem: str) -> Path:
+    return folder / "depth" / f"{stem}.npz"
 
 
 def predict(
@@ -98,16 +123,16 @@ def predict(
     for pattern in ("predictions/*.png", "depth/*.npz", "summary.json", "views.csv"):
         for earlier in folder.glob(pattern):
             remove(earlier)
-    files = prediction_files(folder, views)
+    stems = file_stems([view.name for view in views])
     for view in views:
         with torch.no_grad():
             render = scene.draw(
                 rasterizer, view.camera, taken_as=view, sh_degree=sh_degree, median=True
             )
         assert render.median_depth is not None
-        write_png(files[view.name].color, as_8_bit(render.color))
+        write_png(_color_file(folder, stems[view.name]), as_8_bit(render.color))
         _write_arrays(
-            files[view.name].depth,
+            _depth_file(folder, stems[view.name]),
             expected=render.expected_depth,
             median=render.median_depth,
             alpha=render.alpha,
@@ -121,18 +146,25 @@ def _write_arrays(path: Path, *, expected: Tensor, median: Tensor, alpha: Tensor
         np.savez_compressed(file, expected=expected_z, median=median_z, alpha=covered)
 
 
-def _read_arrays(path: Path, camera: Camera) -> list[Float[np.ndarray, "h w"]]:
+def _read_depth(path: Path, camera: Camera) -> PredictedDepth:
     shape = (camera.height, camera.width)
+    size = f"{camera.width}x{camera.height} float32 values, render the views again"
+    single = path.suffix == ".npy"
     expected = (
-        f"expected the arrays expected, median and alpha of {camera.width}x{camera.height} "
-        "float32 values, render the views again"
+        f"expected one array of {size}" if single else f"expected the arrays {NAMES} of {size}"
     )
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = [file[name] for name in ("expected", "median", "alpha")]
+        if single:
+            arrays = [np.load(path, allow_pickle=False)]
+        else:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = [file[name] for name in NAMES]
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); {expected}") from error
     for array in arrays:
         if array.shape != shape or array.dtype != np.float32:
             raise DataError(f"{path}: holds {array.dtype} of shape {array.shape}; {expected}")
-    return arrays
+    if single:
+        known = torch.from_numpy(np.isfinite(arrays[0]) & (arrays[0] > 0))
+        return PredictedDepth(torch.from_numpy(arrays[0]), None, known.float())
+    return PredictedDepth(*(torch.from_numpy(array) for array in arrays))

@@ -215,15 +215,15 @@ def test_scores_against_matched_depth_say_so(tmp_path):
     matched = photo(1, measured=replace(truth, measured=False))
     said = {}
     for name, truths in (
-        ("measured", held),
-        ("matched", [held[0], replace(held[1], photo=matched)]),
+        ("files", held),
+        ("files and stereo matching", [held[0], replace(held[1], photo=matched)]),
     ):
         predicted(tmp_path / name, truths)
         summary = scored(tmp_path / name, truths).summary()
         assert summary["depth"]["truth"] == name
         said[name] = describe(summary).splitlines()[1]
-    assert said["measured"].endswith("of the true depths")
-    assert said["matched"].endswith("of the depths matched in stereo, not measured")
+    for name, words in said.items():
+        assert words.endswith(f"truth: {name}")
 
 
 def test_depth_known_up_to_a_factor_is_not_scored_against(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from priors_made import camera
 
-from recon.metrics import score_depth
+from recon.depth_metrics import score_depth
 from recon.priors.interface import Frame
 from recon.priors.meter import TRAINING, Meter, MeterVariant
 from recon.priors.meter_network import MeterXxs

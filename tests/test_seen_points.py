@@ -11,9 +11,10 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from recon.camera import Intrinsics
-from recon.datasets.seen_points import hidden, projected, seen_points
+from recon.datasets.seen_points import projected, seen_points
 from recon.datasets.source import SourceView
 from recon.distortion import Brown, Fisheye
+from recon.occlusion import hidden
 
 LENS = Intrinsics(640, 400, 500.0, 510.0, 322.5, 195.0)
 BENT = Brown(k1=-0.3, k2=0.09, p1=0.001, p2=-0.002, k3=-0.01)
@@ -61,7 +62,7 @@ def test_no_plane_hides_itself(seed: int, distance: float) -> None:
     rays = np.concatenate([(pixels - [322.5, 195]) / [500, 510], np.ones((len(pixels), 1))], axis=1)
     depth = distance / (rays @ normal)
     before = (depth > 0.1) & (depth < 1e5)
-    assert not hidden(pixels[before], depth[before], LENS).any()
+    assert not hidden(pixels[before], depth[before], 500.0).any()
 
 
 def test_what_is_behind_a_panel_is_hidden() -> None:
@@ -82,7 +83,7 @@ def test_what_is_behind_a_panel_is_hidden() -> None:
     margin = 8 * np.radians(0.5)
     deep = ~on_panel & ((crossing > low + margin) & (crossing < high - margin)).all(axis=1)
     near_it = ((crossing > low - margin) & (crossing < high + margin)).all(axis=1)
-    found = hidden(pixels, depth, LENS)
+    found = hidden(pixels, depth, 500.0)
     assert deep.sum() > 100
     assert found[deep].all()
     assert not found[on_panel | ~near_it].any()

@@ -12,7 +12,7 @@ from recon.commands.capture import newest, rasterizer_for, reopen, scene_at, tel
 from recon.commands.progress import counting
 from recon.config import FitSettings
 from recon.errors import DataError
-from recon.evaluate import score
+from recon.evaluate import Judge, score
 from recon.predictions import predict
 from recon.raster.interface import Rasterizer
 from recon.run import Run
@@ -76,7 +76,7 @@ def evaluate(
     with counting("scoring", len(capture.test), quiet) as done:
         evaluation = score(
             folder, capture.test, protocol=f"{PROTOCOL}, {capture.split.rule}",
-            metric=capture.metric, facts=facts, on_view=done,
+            metric=capture.metric, judge=Judge.of(capture), facts=facts, on_view=done,
         )  # fmt: skip
     return {**evaluation.summary(), **facts}
 
@@ -89,10 +89,9 @@ def describe(summary: dict[str, Any]) -> str:
     ]
     depth = summary.get("depth")
     if depth is not None:
-        truth = {"measured": "true depths", "matched": "depths matched in stereo, not measured"}
         lines.append(
             f"depth: AbsRel {depth['abs_rel']:.3f}, RMSE {depth['rmse']:.2f} {summary['unit']}, "
-            f"delta1 {depth['delta1']:.3f}, over {depth['coverage']:.0%} of the "
-            f"{truth[depth['truth']]}"
+            f"delta1 {depth['delta1']:.3f}, over {depth['coverage']:.0%} of the true depths; "
+            f"truth: {depth['truth']}"
         )
     return "\n".join(lines)

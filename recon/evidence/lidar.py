@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import ClassVar, final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from recon.camera import inside, project
@@ -59,18 +59,30 @@ class LidarProvider(Provider):
 def lidar_depth(view: View, sweep: Sweep, returns: Returns) -> SparseDepth:
     """Return where a view shows the returns of a sweep, and how deep they are.
 
+    All that are far behind others near them are left out, since the laser stands elsewhere and sees
+    over what blocks the camera's sight: a fit rather learns from few returns than from wrong ones.
+    """
+    _, pixels, depth = on_photo(view, sweep, returns)
+    seen = unhidden(pixels, depth, CELL * view.camera.width)
+    return SparseDepth(pixels[seen], depth[seen], torch.ones(int(seen.sum())))
+
+
+def on_photo(
+    view: View, sweep: Sweep, returns: Returns
+) -> tuple[Int[Tensor, " n"], Float[Tensor, "n 2"], Float[Tensor, " n"]]:
+    """Return which returns fall on a view's photo, where, and how deep they are.
+
     Places are those that were recorded with the returns, where they were: they know when each line
-    was read. Depth is that from the view's pose. Returns that others hide are left out, since the
-    laser stands elsewhere and sees over what blocks the camera's sight.
+    was read. Depth is that from the view's pose. Returns in zones without labels are left out;
+    those that others hide are not.
     """
     camera = view.camera
     projected, depth = project(camera, returns.positions)
     pixels = recorded(view, sweep, returns)
     pixels = torch.where(pixels.isfinite(), pixels, projected)
     use = inside(camera, pixels, depth) & (depth > 0.1) & ~returns.unlabeled
-    pixels, depth = pixels[use], depth[use]
-    seen = unhidden(pixels, depth, CELL * camera.width)
-    return SparseDepth(pixels[seen], depth[seen], torch.ones(int(seen.sum())))
+    index = use.nonzero()[:, 0]
+    return index, pixels[index], depth[index]
 
 
 def recorded(view: View, sweep: Sweep, returns: Returns) -> Float[Tensor, "n 2"]:

@@ -1,4 +1,4 @@
-"""Image metrics against scikit-image, depth metrics against numpy and closed forms."""
+"""Depth metrics against numpy and closed forms."""
 
 import math
 
@@ -7,97 +7,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from scipy.spatial import cKDTree
 
-from recon.metrics import (
+from recon.depth_metrics import (
     RANGES,
+    SPARSE_EDGE_RATIO,
     DepthScore,
-    ImageScore,
     depth_edges,
     mean_depth_score,
-    mean_image_score,
     score_depth,
-    score_image,
+    sparse_edges,
 )
 from recon.types import DepthKind, DepthMap
-
-
-def make_pair(height, width, seed=0, noise=0.08):
-    generator = np.random.default_rng(seed)
-    y = np.cumsum(generator.normal(size=(height, width, 3)), axis=1) * 0.05 % 1
-    x = np.clip(y + noise * generator.normal(size=y.shape), 0, 1)
-    return (x * 255).astype(np.uint8), (y * 255).astype(np.uint8)
-
-
-def expected_ssim(x, y, **options):
-    return structural_similarity(
-        x, y, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-        data_range=1, channel_axis=-1, **options,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(("height", "width"), [(11, 11), (40, 61), (129, 64)])
-@pytest.mark.parametrize("kind", ["uint8", "float32", "mixed"])
-def test_image_score_equals_scikit_image(height, width, kind):
-    x8, y8 = make_pair(height, width)
-    x, y = x8 / 255, y8 / 255
-    tensors = {
-        "uint8": (torch.from_numpy(x8), torch.from_numpy(y8)),
-        "float32": (torch.from_numpy(x).float(), torch.from_numpy(y).float()),
-        "mixed": (torch.from_numpy(x).float(), torch.from_numpy(y8)),
-    }
-    score = score_image(*tensors[kind])
-    assert score.psnr == pytest.approx(peak_signal_noise_ratio(y, x, data_range=1), abs=1e-5)
-    assert score.ssim == pytest.approx(expected_ssim(x, y), abs=1e-6)
-    assert score.pixels == height * width
-
-
-@pytest.mark.parametrize("level", [0.0, 0.97])
-def test_ssim_of_flat_images_equals_scikit_image(level):
-    y = np.full((30, 30, 3), level)
-    x = y + 0.02
-    score = score_image(torch.from_numpy(x), torch.from_numpy(y))
-    assert score.ssim == pytest.approx(expected_ssim(x, y), abs=1e-6)
-    assert score.psnr == pytest.approx(20 * math.log10(1 / 0.02))
-
-
-def test_equal_images_score_best():
-    _, y = make_pair(20, 30)
-    score = score_image(torch.from_numpy(y), torch.from_numpy(y))
-    assert score.psnr == math.inf
-    assert score.ssim == pytest.approx(1, abs=1e-12)
-
-
-def test_image_mask_selects_pixels():
-    x, y = make_pair(40, 50)
-    mask = np.random.default_rng(1).random((40, 50)) > 0.4
-    score = score_image(*map(torch.from_numpy, (x, y, mask)))
-    difference = (x.astype(float) - y)[mask] / 255
-    assert score.psnr == pytest.approx(-10 * np.log10(np.mean(difference**2)))
-    patched = np.where(mask[..., None], x, y) / 255
-    _, similarity = expected_ssim(patched, y / 255, full=True)
-    inner = (slice(5, -5), slice(5, -5))
-    assert score.ssim == pytest.approx(similarity[inner][mask[inner]].mean(), abs=1e-9)
-    assert score.pixels == mask.sum()
-
-    hidden = np.where(mask[..., None], x, 255 - x)
-    assert score_image(*map(torch.from_numpy, (hidden, y, mask))) == score
-
-
-def test_image_without_pixels_has_no_score_and_leaves_the_mean_alone():
-    x, y = map(torch.from_numpy, make_pair(20, 30))
-    nothing = score_image(x, y, torch.zeros(20, 30, dtype=torch.bool))
-    assert math.isnan(nothing.psnr)
-    assert math.isnan(nothing.ssim)
-    assert nothing.pixels == 0
-    mean = mean_image_score([ImageScore(20.0, 0.5, 10), nothing, ImageScore(30.0, 0.7, 90)])
-    assert (mean.psnr, mean.ssim, mean.pixels) == (25, pytest.approx(0.6), 100)
-
-
-def test_image_smaller_than_the_window_is_refused():
-    image = torch.zeros(10, 30, 3)
-    with pytest.raises(ValueError, match="30x10"):
-        score_image(image, image)
 
 
 def numpy_scores(z, true, use):
@@ -138,13 +59,10 @@ def assert_scores(score: DepthScore, expected):
         assert getattr(score, name) == pytest.approx(value, rel=1e-9), name
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_depth_scores_equal_numpy(masked):
-    z, true, valid = make_depths(40, 50)
-    mask = np.random.default_rng(5).random(z.shape) > 0.5
-    truth = DepthMap(torch.from_numpy(true), torch.from_numpy(valid))
-    report = score_depth(torch.from_numpy(z), truth, torch.from_numpy(mask) if masked else None)
-    use = valid & mask if masked else valid
+def test_depth_scores_equal_numpy():
+    z, true, use = make_depths(40, 50)
+    truth = DepthMap(torch.from_numpy(true), torch.from_numpy(use))
+    report = score_depth(torch.from_numpy(z), truth)
     assert_scores(report.overall, numpy_scores(z, true, use))
     for score, (low, high) in zip(report.ranges, RANGES, strict=True):
         assert_scores(score, numpy_scores(z, true, use & (true >= low) & (true < high)))
@@ -188,6 +106,24 @@ def test_depth_edges_are_where_depth_jumps():
     assert torch.equal(depth_edges(DepthMap(torch.where(valid, z, 0), valid)), expected)
     smooth = torch.linspace(10, 12, 8).expand(5, 8)
     assert not depth_edges(DepthMap(smooth, torch.ones(5, 8, dtype=torch.bool))).any()
+
+
+def test_sparse_depths_are_at_edges_where_others_near_them_jump():
+    random = np.random.default_rng(3)
+    valid = random.random((60, 320)) < 0.2
+    z = np.where(np.arange(320) < 150, 10.0, 14.0) * np.exp(0.02 * random.normal(size=valid.shape))
+    truth = DepthMap(torch.from_numpy(np.where(valid, z, 0)), torch.from_numpy(valid))
+    places = np.argwhere(valid)
+    near = cKDTree(places).query_ball_point(places, 320 / 160, p=np.inf)
+    logs = np.log(z[valid])
+    jumps = [np.ptp(logs[others]) > np.log(SPARSE_EDGE_RATIO) for others in near]
+    expected = np.zeros_like(valid)
+    expected[tuple(places[jumps].T)] = True
+    assert 20 < expected.sum() < 200
+    found = sparse_edges(truth)
+    np.testing.assert_array_equal(found, expected)
+    at_edges = score_depth(truth.z, truth, found).edges
+    assert at_edges.known == expected.sum()
 
 
 def test_mean_depth_score_is_per_image_and_skips_empty_ones():
