@@ -144,7 +144,7 @@ def _similarity(
         variances = unbiased * (blur(a * a) - mean_a**2 + blur(b * b) - mean_b**2)
         means = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
         total += means * (2 * covariance + c2) / (variances + c2)
-    return total / x.shape[-1]
+    return np.asarray(total / x.shape[-1])
 
 
 def _gaussian(plane: Plane) -> Plane:

@@ -135,7 +135,8 @@ class Truths:
         frame = None if view.step is None else self._boxes.get(view.step)
         if frame is None:
             return counts
-        return counts & ~in_boxes(points.numpy(), frame.poses.numpy(), frame.sizes.numpy())
+        inside = in_boxes(points.numpy(), frame.poses.numpy(), frame.sizes.numpy())
+        return np.asarray(counts & ~inside)
 
 
 def _dense(own: DepthMap, valid: Bool[Tensor, "h w"] | None, source: TruthSource) -> Truth:

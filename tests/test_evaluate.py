@@ -38,6 +38,7 @@ class Held(Photo):
     image: Tensor
     mask: Tensor | None = None
     measured: DepthMap | None = None
+    above: Tensor | None = None
 
     def pixels(self) -> Tensor:
         return self.image
@@ -49,7 +50,7 @@ class Held(Photo):
         return self.measured
 
     def sky(self) -> Tensor | None:
-        return None
+        return self.above
 
 
 def scene(count: int = 60, seed: int = 0) -> Gaussians:
@@ -221,7 +222,7 @@ def test_scores_against_matched_depth_say_so(tmp_path):
         predicted(tmp_path / name, truths)
         summary = scored(tmp_path / name, truths).summary()
         assert summary["depth"]["truth"] == name
-        said[name] = describe(summary).splitlines()[1]
+        said[name] = next(line for line in describe(summary).splitlines() if "AbsRel" in line)
     for name, words in said.items():
         assert words.endswith(f"truth: {name}")
 
@@ -324,3 +325,57 @@ def test_every_view_has_a_strip_to_look_at(tmp_path):
     np.testing.assert_array_equal(np.asarray(with_truth)[20:, :WIDTH], photo(0).image)
     assert with_truth.height == without.height == HEIGHT + 20
     assert with_truth.width == without.width + WIDTH + 4
+
+
+def test_parts_cameras_and_intervals_of_a_rig(tmp_path):
+    """Two cameras at three time steps, half of each photo sky."""
+    sky = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
+    sky[: HEIGHT // 2] = True
+    held = [
+        View(f"{name}/{step}", camera(0.1 * step), photo(step, above=sky), sensor=name, step=step)
+        for name in ("FRONT", "SIDE")
+        for step in (2, 5, 7)
+    ]
+    predicted(tmp_path, held)
+    evaluation = scored(tmp_path, held)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    errors = []
+    for row in evaluation.views:
+        color = np.asarray(Image.open(tmp_path / row.prediction)).astype(float)
+        shown = next(view for view in held if view.name == row.view).photo.pixels().numpy()
+        errors.append(((color - shown)[~sky.numpy()] ** 2).mean())
+    expected = np.mean([10 * math.log10(255**2 / error) for error in errors])
+    assert summary["regions"]["non_sky"]["psnr"] == pytest.approx(expected, abs=1e-4)
+    assert summary["regions"]["non_sky"]["pixels"] == 6 * HEIGHT * WIDTH // 2
+    for absent in ("near", "mid", "far", "moving"):
+        assert summary["regions"][absent] == "not computed"
+    assert summary["lpips"] == "not computed"
+    for name in ("FRONT", "SIDE"):
+        mine = [row.image.psnr for row in evaluation.views if row.sensor == name]
+        assert summary["cameras"][name]["psnr"] == pytest.approx(np.mean(mine))
+        assert summary["cameras"][name]["views"] == 3
+    bounds = summary["intervals"]
+    assert bounds["over"] == "held-out time steps"
+    assert bounds["abs_rel"] == "not computed"
+    low, high = bounds["psnr"]
+    assert low < summary["psnr"] < high
+    # Both cameras see the same, so that a step's mean is either's, and three steps are drawn.
+    steps = [row.image.psnr for row in evaluation.views][:3]
+    assert min(steps) <= low
+    assert high <= max(steps)
+    assert [row.view for row in evaluation.views] == [view.name for view in held]
+    rows = list(csv.DictReader((tmp_path / "views.csv").open()))
+    assert float(rows[0]["non_sky_psnr"]) == pytest.approx(10 * math.log10(255**2 / errors[0]))
+    words = describe(summary).splitlines()
+    assert all(line.startswith("[hold8/full@1] ") for line in words)
+    assert any("SIDE: 3 views" in line for line in words)
+
+
+def test_depth_of_a_capture_without_scale_is_also_aligned(tmp_path):
+    """Depths that are all too large by one factor have no error left once they are aligned."""
+    held = measured(views(photo(0), photo(1)), 1.7)
+    predicted(tmp_path, held)
+    depth = scored(tmp_path, held, metric=False).summary()["depth"]
+    assert depth["abs_rel"] == pytest.approx(0.7, abs=1e-5)
+    assert depth["aligned"]["abs_rel"] == pytest.approx(0, abs=1e-6)
+    assert "aligned" not in scored(tmp_path, held).summary()["depth"]

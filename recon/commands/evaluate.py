@@ -16,6 +16,7 @@ from recon.evaluate import Judge, score
 from recon.predictions import predict
 from recon.raster.interface import Rasterizer
 from recon.run import Run
+from recon.scores import ABSENT
 from recon.types import Capture
 from recon.words import counted
 
@@ -72,6 +73,7 @@ def evaluate(
         "seconds": saved.seconds,
         "peak_memory_bytes": saved.peak_memory_bytes,
         "step": saved.step,
+        **lidar_facts(settings, capture),
     }
     with counting("scoring", len(capture.test), quiet) as done:
         evaluation = score(
@@ -81,17 +83,62 @@ def evaluate(
     return {**evaluation.summary(), **facts}
 
 
+def lidar_facts(settings: FitSettings, capture: Capture) -> dict[str, Any]:
+    """Say which LiDAR a fit could learn from; nothing of captures without any."""
+    if not capture.lidar:
+        return {}
+    track = settings.read.drive.lidar
+    return {"lidar_track": track, "lidar_leaks": track == "C"}
+
+
+TRACKS = {
+    "A": "no sweep was learned from",
+    "B": "sweeps of the training time steps could be learned from",
+    "C": "all sweeps could be learned from, those of the held-out time steps too: the depth leaks",
+}
+
+
 def describe(summary: dict[str, Any]) -> str:
-    """Write a summary for a person."""
+    """Write a summary for a person, its protocol beside the numbers."""
+    bounds = summary["intervals"]
     lines = [
-        f"{counted(summary['views'], 'held-out view')}: PSNR {summary['psnr']:.2f} dB, "
-        f"SSIM {summary['ssim']:.3f}"
+        f"{counted(summary['views'], 'held-out view')}: PSNR {number(summary['psnr'], 2)} dB"
+        f"{between(bounds['psnr'], 2)}, SSIM {number(summary['ssim'], 3)}"
+        f"{between(bounds['ssim'], 3)}"
     ]
+    parts = {name: part for name, part in summary["regions"].items() if part != ABSENT}
+    if parts:
+        told = (f"{name.replace('_', '-')} {number(p['psnr'], 2)}" for name, p in parts.items())
+        lines.append(f"PSNR of parts, dB: {', '.join(told)}")
     depth = summary.get("depth")
     if depth is not None:
         lines.append(
-            f"depth: AbsRel {depth['abs_rel']:.3f}, RMSE {depth['rmse']:.2f} {summary['unit']}, "
-            f"delta1 {depth['delta1']:.3f}, over {depth['coverage']:.0%} of the true depths; "
-            f"truth: {depth['truth']}"
+            f"depth: AbsRel {number(depth['abs_rel'], 3)}{between(bounds['abs_rel'], 3)}, "
+            f"RMSE {number(depth['rmse'], 2)} {summary['unit']}, "
+            f"delta1 {number(depth['delta1'], 3)}, over {depth['coverage']:.0%} of the true "
+            f"depths; truth: {depth['truth']}"
         )
-    return "\n".join(lines)
+    if "lidar_track" in summary:
+        track = summary["lidar_track"]
+        lines.append(f"LiDAR track {track}: {TRACKS[track]}")
+    for name, camera in summary.get("cameras", {}).items():
+        deep = f", AbsRel {number(camera['abs_rel'], 3)}" if "abs_rel" in camera else ""
+        lines.append(
+            f"{name}: {counted(camera['views'], 'view')}, PSNR {number(camera['psnr'], 2)} dB, "
+            f"SSIM {number(camera['ssim'], 3)}{deep}"
+        )
+    lines += [f"not scored: {warning}" for warning in summary.get("warnings", ())]
+    return "\n".join(f"[{summary['protocol']}] {line}" for line in lines)
+
+
+def number(value: float | None, digits: int) -> str:
+    """Write a number; what JSON cannot hold is not one."""
+    return "not finite" if value is None else f"{value:.{digits}f}"
+
+
+def between(bounds: Any, digits: int) -> str:
+    """Write an interval, where there is one."""
+    if bounds == ABSENT:
+        return ""
+    low, high = bounds
+    return f" [{number(low, digits)}, {number(high, digits)}]"

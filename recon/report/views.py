@@ -68,16 +68,19 @@ def _pictures(
     photo, valid = view.photo.pixels(), view.photo.valid()
     use = torch.ones(photo.shape[:2], dtype=torch.bool) if valid is None else valid
     difference = (prediction.color.float() - photo.float()).abs().mean(dim=-1) / 255
-    drawn = prediction.alpha >= COVERED
-    spanned = prediction.expected_depth[drawn] if truth is None else truth.z[truth.valid]
-    span = DepthRange.of(spanned, unit)
-    legend = f"depth, {span.near:.3g} (red) to {span.far:.3g} {unit or 'units'} (blue)"
     found = [
         ("photo", photo.numpy()),
         ("render", prediction.color.numpy()),
         (f"error, 0 to {LARGEST_ERROR:.0%}", error_picture(difference, use, LARGEST_ERROR)),
-        (legend, depth_picture(prediction.expected_depth, drawn, span)),
     ]
+    depth = prediction.depth
+    if depth is None:
+        return tuple(Picture(caption, jpeg(picture)) for caption, picture in found)
+    drawn = depth.alpha >= COVERED
+    spanned = depth.expected[drawn] if truth is None else truth.z[truth.valid]
+    span = DepthRange.of(spanned, unit)
+    legend = f"depth, {span.near:.3g} (red) to {span.far:.3g} {unit or 'units'} (blue)"
+    found.append((legend, depth_picture(depth.expected, drawn, span)))
     if truth is not None:
         caption = "true depth" if truth.measured else "depth by stereo matching"
         found.append((caption, depth_picture(truth.z, truth.valid, span)))
