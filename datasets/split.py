@@ -61,7 +61,7 @@ def every_nth_step(steps: Sequence[int | None], n: int) -> Split:
     return Split(
         tuple(i for i, step in enumerate(steps) if step not in held),
         tuple(i for i, step in enumerate(steps) if step in held),
-        f"every {n}th time step",
+        f"every {ordinal(n)} time step",
     )
 
 

@@ -121,7 +121,7 @@ class Truths:
         """Read a sweep once for all cameras of its step."""
         if self._read is None or self._read[0] != sweep.step:
             try:
-                self._read = (sweep.step, sweep.returns())
+                self._read = (sweep.step, sweep.shown())
             except DataError as error:
                 self._read = (sweep.step, None)
                 self.problems.append(str(error))

@@ -64,8 +64,13 @@ def depth_at(capture: Capture, view: View, x: np.ndarray, y: np.ndarray) -> np.n
     return distances(origin, rays, None)
 
 
+class MemorySweep(Sweep):
+    def shown(self) -> Returns:
+        return self.returns()
+
+
 @dataclass(frozen=True, eq=False)
-class Turn(Sweep):
+class Turn(MemorySweep):
     """A whole turn at one moment, dense enough to say what hides what; nothing is recorded."""
 
     offset: np.ndarray
@@ -169,7 +174,7 @@ CAMERA = Camera(torch.eye(4), 100.0, 100.0, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT
 
 
 @dataclass(frozen=True, eq=False)
-class Points(Sweep):
+class Points(MemorySweep):
     """Some points before a camera that looks along z."""
 
     positions: torch.Tensor
@@ -190,7 +195,7 @@ class Points(Sweep):
 
 
 @dataclass(frozen=True, eq=False)
-class Damaged(Sweep):
+class Damaged(MemorySweep):
     def returns(self) -> Returns:
         raise DataError("lidar.parquet: row 7 is damaged")
 

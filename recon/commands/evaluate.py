@@ -101,8 +101,10 @@ TRACKS = {
 def describe(summary: dict[str, Any]) -> str:
     """Write a summary for a person, its protocol beside the numbers."""
     bounds = summary["intervals"]
+    protocol, _, rule = summary["protocol"].partition(", ")
+    held = counted(summary["views"], "held-out view") + (f" ({rule})" if rule else "")
     lines = [
-        f"{counted(summary['views'], 'held-out view')}: PSNR {number(summary['psnr'], 2)} dB"
+        f"{held}: PSNR {number(summary['psnr'], 2)} dB"
         f"{between(bounds['psnr'], 2)}, SSIM {number(summary['ssim'], 3)}"
         f"{between(bounds['ssim'], 3)}"
     ]
@@ -128,7 +130,7 @@ def describe(summary: dict[str, Any]) -> str:
             f"SSIM {number(camera['ssim'], 3)}{deep}"
         )
     lines += [f"not scored: {warning}" for warning in summary.get("warnings", ())]
-    return "\n".join(f"[{summary['protocol']}] {line}" for line in lines)
+    return "\n".join(f"[{protocol}] {line}" for line in lines)
 
 
 def number(value: float | None, digits: int) -> str:
