@@ -20,6 +20,7 @@ from recon.losses.lidar import Lidar
 from recon.losses.mono_prior import MonoPrior
 from recon.losses.photometric import Photometric
 from recon.losses.sky import Sky
+from recon.memory import MemorySettings
 from recon.model import LearningRates
 from recon.parts import PartSettings
 from recon.providers import PriorSettings
@@ -90,6 +91,7 @@ class FitSettings:
     learning_rates: LearningRates = field(default_factory=LearningRates)
     densify: Densify = field(default_factory=Densify)
     parts: PartSettings = field(default_factory=PartSettings)
+    memory: MemorySettings = field(default_factory=MemorySettings)
     resolution: Resolution = field(default_factory=Resolution)
     prior: PriorSettings = field(default_factory=PriorSettings)
     supervision: Supervision = field(default_factory=Supervision)

@@ -20,10 +20,10 @@ from recon.model import Model
 from recon.order import ViewOrder
 from recon.parts import choose_parts
 from recon.parts_optimizer import PartsOptimizer
-from recon.photos import PhotoCache
-from recon.providers import EvidenceCache, providers_for
+from recon.providers import providers_for
 from recon.raster.interface import Rasterizer
 from recon.run import Run
+from recon.sights import Sights
 from recon.supervise import Objective, Sample
 from recon.types import Capture
 
@@ -70,9 +70,11 @@ class Fitting:
         self.parts = choose_parts(settings.parts, capture, self.scale, rasterizer.device)
         self.parts_optimizer = PartsOptimizer(self.parts.named())
         self.objective = Objective((*settings.supervision.terms(), *own_terms(settings.densify)))
-        self.photos, self.order = PhotoCache(rasterizer.device), ViewOrder(len(self.views))
+        self.order = ViewOrder(len(self.views))
         providers = providers_for(self.objective.needs, capture, settings.prior)
-        self.evidence = EvidenceCache(providers, rasterizer.device)
+        self.sights = Sights(
+            self.views, providers, rasterizer.device, settings.memory.photo_bytes()
+        )
         self.step, self.seconds, self.psnr = 0, 0.0, math.nan
         self._adopt(initialise(capture, settings.cap // 4, settings.cap))
 
@@ -83,6 +85,10 @@ class Fitting:
             NumericError: a penalty or a parameter is not finite.
             ResourceError: a checkpoint could not be written.
         """
+        with self.sights:
+            return self._optimise(watch, stop)
+
+    def _optimise(self, watch: Callable[[Progress], None], stop: Callable[[], bool]) -> bool:
         budget, began = self.settings.budget, time.monotonic() - self.seconds
         while (share := budget.progress(self.step, self.seconds)) < 1 and not stop():
             self.model.schedule(share)
@@ -151,9 +157,8 @@ class Fitting:
     def _look(self, share: float) -> Sample:
         """Render the next view beside its photo."""
         shrink = self.settings.resolution.shrink(share)
-        whole = self.views[self.order.next()]
-        view, photo, valid = self.photos.load(whole, shrink)
-        evidence = self.evidence.load(whole, view.camera.width, view.camera.height)
+        sight = self.sights.look(self.order.next(), shrink, self.order.following())
+        view = sight.view
         render = self.parts.scene(self.model.gaussians).draw(
             self.rasterizer,
             self.parts.poses.camera(view),
@@ -161,7 +166,10 @@ class Fitting:
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
         )
         scene = self.model.gaussians
-        return Sample(self.step, view, photo, valid, render, scene, self.scale, evidence, share)
+        return Sample(
+            self.step, view, sight.photo, sight.valid, render, scene, self.scale,
+            sight.evidence, share,
+        )  # fmt: skip
 
     def _record(self, sample: Sample, parts: dict[str, float], share: float) -> Progress:
         with torch.no_grad():

@@ -12,6 +12,7 @@ AT_LEAST: Mapping[str, float] = {
     "max_gaussians": 4,
     "checkpoint_every": 1,
     "seed": 0,
+    "memory.photos": 0,
     "densify.every": 1,
     "densify.reset_every": 1,
     "densify.noise": 0,

@@ -1,8 +1,11 @@
-"""How much memory this process has used at most, and whether an error says that it ran out."""
+"""How much memory there is, how much a fit may take, and whether an error says that it ran out."""
 
 import errno
+import os
 import resource
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 RAN_OUT = (
     "not enough memory",
@@ -14,6 +17,53 @@ RAN_OUT = (
     "bad_alloc",
 )
 """What libraries say in errors of their own kinds: torch on CPU and GPU, OpenCV, C++."""
+SHARE = 1 / 3
+"""Of the memory that is free, what decoded photos may take."""
+GROUP = Path("/sys/fs/cgroup")
+"""Where a container's limit stands."""
+
+
+@dataclass(frozen=True)
+class MemorySettings:
+    """How much memory a fit may take."""
+
+    photos: float | None = None
+    """GiB of decoded photos to keep; what does not fit is decoded again when it is needed. A third
+    of what is free when the fit begins where not given."""
+    regardless: bool = False
+    """Begin even where more memory is forecast than is free."""
+
+    def photo_bytes(self) -> int:
+        """Return how many bytes of decoded photos to keep."""
+        if self.photos is None:
+            return int(SHARE * available_memory_bytes())
+        return int(self.photos * 2**30)
+
+
+def available_memory_bytes() -> int:
+    """Return how much memory this process may still take without swapping.
+
+    Where the system does not say, it is half of what the machine has.
+    """
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    free = _numbers(Path("/proc/meminfo")).get("MemAvailable:", half // 1024) * 1024
+    try:
+        limit = int((GROUP / "memory.max").read_text())
+        used = int((GROUP / "memory.current").read_text())
+    except (OSError, ValueError):  # No container, or one without a limit.
+        return free
+    # Files that were read count as used, and give way.
+    files = _numbers(GROUP / "memory.stat").get("inactive_file", 0)
+    return max(0, min(free, limit - used + files))
+
+
+def _numbers(file: Path) -> dict[str, int]:
+    """Read the first number behind each name; nothing where there is no such file."""
+    try:
+        rows = [line.split() for line in file.read_text().splitlines()]
+    except OSError:
+        return {}
+    return {row[0]: int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()}
 
 
 def peak_memory_bytes() -> int:

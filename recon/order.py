@@ -17,6 +17,10 @@ class ViewOrder:
             self.waiting = torch.randperm(self.count).tolist()
         return self.waiting.pop()
 
+    def following(self) -> int | None:
+        """Return the index that will come next, or None where it is not drawn yet."""
+        return self.waiting[-1] if self.waiting else None
+
     def state(self) -> dict[str, Tensor]:
         """Return what is left of this epoch."""
         return {"waiting": torch.tensor(self.waiting, dtype=torch.int64)}

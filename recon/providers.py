@@ -1,22 +1,19 @@
-"""Evidence for the steps of a fit: gathered when a view is first seen, and kept."""
+"""Who gathers the evidence for the steps of a fit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from recon.evidence.blurred_photos import StackProvider
 from recon.evidence.depth_files import DepthFileProvider
-from recon.evidence.interface import Evidence, Need, Provider
+from recon.evidence.interface import Need, Provider
 from recon.evidence.lidar import LidarProvider
 from recon.evidence.sky_masks import SkyProvider
 from recon.evidence.store import Store
 from recon.prior_provider import PriorProvider
 from recon.priors.choose import PriorChoice, PriorName, choose_prior
 from recon.priors.file import DepthFiles
-from recon.types import Capture, View
+from recon.types import Capture
 
 
 @dataclass(frozen=True)
@@ -68,34 +65,3 @@ def _prior_provider(settings: PriorSettings, capture: Capture) -> Provider:
     files = None if settings.folder is None else DepthFiles(settings.folder)
     chosen = choose_prior(PriorChoice(model, settings.weights, files))
     return PriorProvider(chosen, capture, Store())
-
-
-class EvidenceCache:
-    """What is known of each view, at the sizes that a fit asks for."""
-
-    def __init__(self, providers: Sequence[Provider], device: torch.device) -> None:
-        self._providers, self._device = tuple(providers), device
-        self._whole: dict[str, Evidence] = {}
-        self._kept: dict[tuple[str, int, int], Evidence] = {}
-
-    def load(self, view: View, width: int, height: int) -> Evidence:
-        """Return what is known of a view, for its photo at a size.
-
-        Args:
-            view: of the capture, at its own size.
-            width: of the photo as it is used now.
-            height: likewise.
-
-        Raises:
-            DataError: a file cannot be read.
-        """
-        key = (view.name, width, height)
-        if key not in self._kept:
-            if view.name not in self._whole:
-                evidence = Evidence()
-                for provider in self._providers:
-                    evidence = provider.add(evidence, view)
-                self._whole[view.name] = evidence
-            resized = self._whole[view.name].resized(view, width, height)
-            self._kept[key] = resized.to(self._device)
-        return self._kept[key]

@@ -106,6 +106,16 @@ def test_threads_do_not_change_a_byte(scene: Path, fitted: Path, tmp_path: Path)
         assert (run / "scene.ply").read_bytes() == (fitted / "scene.ply").read_bytes()
 
 
+def test_photos_that_do_not_fit_into_memory_do_not_change_a_byte(
+    scene: Path, fitted: Path, tmp_path: Path
+) -> None:
+    done = recon(
+        "fit", "--data", scene, "--output", tmp_path / "run", *SMALL, "--memory.photos", "1e-5"
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "scene.ply").read_bytes() == (fitted / "scene.ply").read_bytes()
+
+
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_fit_resumes_to_the_same_bytes(
     scene: Path, fitted: Path, tmp_path: Path, kind: signal.Signals

@@ -11,6 +11,15 @@ def test_every_view_once_per_epoch_in_changing_order() -> None:
     assert len({tuple(epoch) for epoch in epochs}) > 1
 
 
+def test_what_follows_is_known_within_an_epoch() -> None:
+    torch.manual_seed(0)
+    order = ViewOrder(4)
+    for step in range(12):
+        following = order.following()
+        assert (following is None) == (step % 4 == 0)
+        assert order.next() == following or following is None
+
+
 def test_it_goes_on_where_it_was() -> None:
     torch.manual_seed(0)
     order = ViewOrder(9)

@@ -39,7 +39,7 @@ class LidarProvider(Provider):
         """Return the evidence with the depths of up to MOST returns."""
         if view.name not in self._known and view.step in self._sweeps:
             self._read(view.step)
-        found = self._known.pop(view.name, None)
+        found = self._known.get(view.name)
         return evidence if found is None else replace(evidence, lidar=found)
 
     def _read(self, step: int) -> None:
