@@ -17,6 +17,7 @@ from recon.datasets.kitti_text import Calibration
 from recon.errors import DataError
 
 CAMERA = re.compile(r"image_(?:0?([0-3])|([lr]))")
+NUMBER = re.compile(r"[0-9]{1,15}")
 PIXEL_CENTRE = 0.5
 """KITTI counts pixels from the centre of the first one, recon from its corner."""
 RATE = 10.0
@@ -127,5 +128,5 @@ def numbered(folder: Path, suffixes: Sequence[str]) -> dict[int, Path]:
     return {
         int(path.stem): path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in suffixes and path.stem.isascii() and path.stem.isdigit()
+        if path.suffix.lower() in suffixes and NUMBER.fullmatch(path.stem)
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kitti_folders import (
     CAR,
@@ -412,7 +412,8 @@ def test_what_is_damaged_and_not_asked_for_does_no_harm(tmp_path: Path) -> None:
     replace_line(folder / "calib.txt", 3, "P9: 1")
     replace_line(folder / "calib.txt", 5, "comment: no laser")
     (folder / "image_0/notes.txt").write_text("no photo")
-    (folder / "image_0/cover.png").write_text("no number")
+    for name in ("cover", "9" * 40, "-1", "1.5"):
+        (folder / f"image_0/{name}.png").write_text("no frame")
     replace_line(tmp_path / "poses/04.txt", FRAMES, "")
     capture = read(folder, cameras=("image_0",), frames=(0, 4))
     assert len(capture.views) == FRAMES - 1
@@ -434,6 +435,43 @@ def test_projections_without_names_count_from_the_first(tmp_path: Path) -> None:
     left, right = (next(v for v in capture.views if v.sensor == f"image_{s}") for s in "lr")
     moved = right.camera.world_to_camera[:3, 3] - left.camera.world_to_camera[:3, 3]
     np.testing.assert_allclose(moved, [-0.537, 0, 0], atol=1e-6)
+
+
+TEXTS = {
+    "odometry": ["calib.txt", "times.txt", "../../poses/04.txt", "velodyne/000000.bin"],
+    "raw": [
+        "../calib_cam_to_cam.txt",
+        "../calib_velo_to_cam.txt",
+        "../calib_imu_to_velo.txt",
+        "oxts/data/0000000000.txt",
+        "image_00/timestamps.txt",
+        "tracklet_labels.xml",
+    ],
+}
+JUNK = st.binary(min_size=1, max_size=12) | st.sampled_from(
+    [b"nan", b"1e400", b"-0 ", b"\n", b"\n\n\n", b":", b"<item>", b"</poses>", b"9" * 40]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(st.integers(0, 5), st.floats(0, 1), JUNK)
+def test_whatever_stands_in_a_file_ends_in_a_capture_or_a_data_error(
+    path: Path, which: int, where: float, junk: bytes
+) -> None:
+    names = TEXTS["odometry" if "sequences" in path.parts else "raw"]
+    file = path / names[which % len(names)]
+    whole = file.read_bytes()
+    start = int(where * len(whole))
+    file.write_bytes(whole[:start] + junk + whole[start + len(junk) :])
+    try:
+        capture = read(path)
+        poses = torch.stack([view.camera.world_to_camera for view in capture.views])
+        assert poses.isfinite().all()
+        assert all(boxes.poses.isfinite().all() for boxes in capture.boxes)
+    except DataError:
+        pass
+    finally:
+        file.write_bytes(whole)
 
 
 def test_the_clip_is_the_same_capture_either_way(shared: Path) -> None:
