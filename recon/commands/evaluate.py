@@ -15,6 +15,7 @@ from recon.errors import DataError
 from recon.evaluate import Judge, score
 from recon.predictions import predict
 from recon.raster.interface import Rasterizer
+from recon.report.of_run import write_report
 from recon.run import Run
 from recon.scores import ABSENT
 from recon.types import Capture
@@ -75,11 +76,13 @@ def evaluate(
         "step": saved.step,
         **lidar_facts(settings, capture),
     }
+    judge = Judge.of(capture)
     with counting("scoring", len(capture.test), quiet) as done:
         evaluation = score(
             folder, capture.test, protocol=f"{PROTOCOL}, {capture.split.rule}",
-            metric=capture.metric, judge=Judge.of(capture), facts=facts, on_view=done,
+            metric=capture.metric, judge=judge, facts=facts, on_view=done,
         )  # fmt: skip
+    write_report(run, folder, capture, judge.truths)
     return {**evaluation.summary(), **facts}
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,18 @@ from recon.report.contents import Chart, Report, Series, Table
 from recon.report.page import page
 from recon.report.views import view_rows
 from recon.run import Run
-from recon.types import Capture, DepthMap
+from recon.truth import Truths
+from recon.types import Capture
 
 
-def write_report(
-    run: Run, folder: Path, capture: Capture, truths: Mapping[str, DepthMap | None]
-) -> Path:
+def write_report(run: Run, folder: Path, capture: Capture, truths: Truths) -> Path:
     """Write `report.html` beside a run's other files, and return its path.
 
     Args:
         run: scored.
         folder: of the scores.
         capture: what it was fitted to.
-        truths: the true depth of each held-out view by its name, None where there is none.
+        truths: finds the true depth of held-out views.
 
     Raises:
         ResourceError: the disk is full, or the folder cannot be written to.

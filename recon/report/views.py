@@ -2,12 +2,15 @@
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from recon import pictures
 from recon.error_strip import LARGEST_ERROR
@@ -15,7 +18,8 @@ from recon.pictures import DepthRange, depth_picture, error_picture
 from recon.predictions import Prediction, prediction_files
 from recon.raster.interface import COVERED
 from recon.report.contents import Column, Picture, ViewRow
-from recon.types import DepthMap, View
+from recon.truth import Truths
+from recon.types import View
 
 COLUMNS = {
     "psnr": Column("PSNR, dB", 2, True),
@@ -31,14 +35,14 @@ QUALITY = 82
 
 
 def view_rows(
-    folder: Path, views: Sequence[View], truths: Mapping[str, DepthMap | None], unit: str
+    folder: Path, views: Sequence[View], truths: Truths, unit: str
 ) -> tuple[tuple[Column, ...], tuple[ViewRow, ...]]:
     """Return the columns that any view has, and the views, the worst first.
 
     Args:
         folder: of predictions, scored.
         views: those that were held out.
-        truths: the true depth of each view by its name, None where there is none.
+        truths: finds the true depth of the views.
         unit: of depth, for the legend.
     """
     with (folder / "views.csv").open(newline="") as file:
@@ -49,7 +53,7 @@ def view_rows(
         ViewRow(
             view.name,
             tuple(_value(scores[view.name].get(name)) for name in names),
-            _pictures(view, files[view.name].load(view.camera), truths.get(view.name), unit),
+            _pictures(view, files[view.name].load(view.camera), truths, unit),
         )
         for view in views
     ]
@@ -62,10 +66,9 @@ def _value(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _pictures(
-    view: View, prediction: Prediction, truth: DepthMap | None, unit: str
-) -> tuple[Picture, ...]:
+def _pictures(view: View, prediction: Prediction, truths: Truths, unit: str) -> tuple[Picture, ...]:
     photo, valid = view.photo.pixels(), view.photo.valid()
+    truth = truths.of(view, valid)
     use = torch.ones(photo.shape[:2], dtype=torch.bool) if valid is None else valid
     difference = (prediction.color.float() - photo.float()).abs().mean(dim=-1) / 255
     found = [
@@ -77,7 +80,18 @@ def _pictures(
     if depth is None:
         return tuple(Picture(caption, jpeg(picture)) for caption, picture in found)
     drawn = depth.alpha >= COVERED
-    spanned = depth.expected[drawn] if truth is None else truth.z[truth.valid]
+    spanned = depth.expected[drawn] if truth is None else truth.depth.z[truth.depth.valid]
+    span = DepthRange.of(spanned, unit)
+    legend = f"depth, {span.near:.3g} (red) to {span.far:.3g} {unit or 'units'} (blue)"
+    found.append((legend, depth_picture(depth.expected, drawn, span)))
+    if truth is not None:
+        z, known = truth.depth.z, truth.depth.valid
+        if truth.sparse:
+            z, known = _thickened(z), _thickened(known.float()) > 0
+        found.append((f"truth: {truth.source.value}", depth_picture(z, known, span)))
+    return tuple(Picture(caption, jpeg(picture)) for caption, picture in found)
+    drawn = depth.alpha >= COVERED
+    spanned = depth.expected[drawn] if truth is None else truth.depth.z[truth.depth.valid]
     span = DepthRange.of(spanned, unit)
     legend = f"depth, {span.near:.3g} (red) to {span.far:.3g} {unit or 'units'} (blue)"
     found.append((legend, depth_picture(depth.expected, drawn, span)))
@@ -85,6 +99,11 @@ def _pictures(
         caption = "true depth" if truth.measured else "depth by stereo matching"
         found.append((caption, depth_picture(truth.z, truth.valid, span)))
     return tuple(Picture(caption, jpeg(picture)) for caption, picture in found)
+
+
+def _thickened(values: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
+    """Let single pixels cover their neighbours, so that they are seen at all."""
+    return max_pool2d(values[None], 3, stride=1, padding=1)[0]
 
 
 def jpeg(picture: pictures.Picture) -> bytes:
