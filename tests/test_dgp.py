@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -22,6 +23,7 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
 from recon.camera import inside, project
+from recon.datasets.dgp_calibration import DgpCalibration
 from recon.datasets.dgp_sweep import read_cloud
 from recon.datasets.drive_source import DriveOptions
 from recon.datasets.reader import ReadOptions, read_capture
@@ -104,6 +106,25 @@ def test_points_are_found_in_the_photos_they_project_to(capture: Capture) -> Non
             # All but what lies behind the house or the car.
             assert here.any(dim=1)[well].float().mean() > 0.9
     assert inspect_capture(capture).drive is not None
+
+
+@pytest.mark.parametrize("fisheye", [False, True])
+def test_lenses_are_opencvs(tmp_path: Path, fisheye: bool) -> None:
+    names = (
+        ("k1", "k2", "k3", "k4") if fisheye else ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
+    )
+    numbers = np.random.default_rng(1).uniform(-0.02, 0.02, len(names))
+    lens = {"fx": 50.0, "fy": 55.0, "cx": 30.0, "cy": 20.0, "fisheye": fisheye}
+    lens |= dict(zip(names, numbers.tolist(), strict=True))
+    file = tmp_path / "cal.json"
+    file.write_text(json.dumps({"names": ["A"], "intrinsics": [lens]}))
+    found = DgpCalibration(file).lens("A", 60, 40)
+    assert found.distortion is not None
+    x, y = np.random.default_rng(2).uniform(-0.5, 0.5, (2, 30))
+    points, zero = np.stack([x, y, np.ones(30)], axis=-1)[:, None], np.zeros(3)
+    project_points = cv2.fisheye.projectPoints if fisheye else cv2.projectPoints
+    expected = project_points(points, zero, zero, np.eye(3), numbers)[0].reshape(-1, 2)
+    np.testing.assert_allclose(np.stack(found.distortion.distort(x, y), -1), expected, atol=1e-9)
 
 
 def test_boxes_and_their_velocities(capture: Capture) -> None:
