@@ -18,7 +18,7 @@ def frame(step: int, time: float, places: dict[str, list[float]]) -> SourceBoxes
 
 
 @given(
-    st.lists(st.floats(0.05, LONGEST), min_size=2, max_size=6),
+    st.lists(st.floats(0.05, 0.99 * LONGEST), min_size=2, max_size=6),
     st.tuples(*[st.floats(-3, 3)] * 2),
 )
 def test_what_accelerates_evenly(gaps: list[float], motion: tuple[float, float]) -> None:
