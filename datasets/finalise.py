@@ -63,6 +63,8 @@ def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = T
     """
     if not (math.isfinite(options.downscale) and options.downscale >= 1):
         raise UsageError(f"--downscale {options.downscale}: expected 1 (as it is) or more.")
+    if options.size is not None and options.downscale != 1:
+        raise UsageError("--size and --downscale both say how large photos are; give one.")
     if not (math.isfinite(options.drive.voxel) and options.drive.voxel > 0):
         raise UsageError(f"--drive.voxel {options.drive.voxel}: expected metres, more than 0.")
     notes, warnings = list(source.notes), list(source.warnings)
@@ -78,7 +80,7 @@ def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = T
         build_view(found, offset, source, options, borders.get(camera_key(found)))
         for found in usable
     )
-    check_sizes(views, options.downscale)
+    check_sizes(views, options)
     names, steps = [view.name for view in views], [view.step for view in views]
     split = split_views(names, source.split, options, steps)
     swept = [sweep.step for sweep in source.lidar]
@@ -120,7 +122,7 @@ def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = T
     )
 
 
-def check_sizes(views: tuple[View, ...], downscale: float) -> None:
+def check_sizes(views: tuple[View, ...], options: ReadOptions) -> None:
     """Refuse to shrink photos beyond recognition.
 
     Raises:
@@ -128,9 +130,10 @@ def check_sizes(views: tuple[View, ...], downscale: float) -> None:
     """
     camera = min((view.camera for view in views), key=lambda c: min(c.width, c.height))
     if min(camera.width, camera.height) < SMALLEST:
+        flag = f"--downscale {options.downscale:g}" if options.size is None else "--size"
         raise UsageError(
-            f"--downscale {downscale:g} leaves photos of {camera.width}x{camera.height} pixels; "
-            f"expected {SMALLEST} or more on each side, so give less."
+            f"{flag} leaves photos of {camera.width}x{camera.height} pixels; "
+            f"expected {SMALLEST} or more on each side, so shrink them less."
         )
 
 
@@ -213,7 +216,9 @@ def build_view(
     pose = found.world_to_camera.copy()
     pose[:3, 3] += pose[:3, :3] @ offset
     lens = found.intrinsics
-    width, height = (max(1, round(side / options.downscale)) for side in (lens.width, lens.height))
+    width, height = options.size or (
+        max(1, round(side / options.downscale)) for side in (lens.width, lens.height)
+    )
     photo = PhotoFile(
         found.view.image,
         lens,

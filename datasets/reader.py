@@ -1,5 +1,6 @@
 """Reading any capture: recognise the format, translate, finalise."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from recon.datasets.blender import BlenderReader
@@ -9,7 +10,7 @@ from recon.datasets.drivestudio import DrivestudioReader
 from recon.datasets.finalise import finalise
 from recon.datasets.kitti import KittiReader
 from recon.datasets.llff import LlffReader
-from recon.datasets.source import Reader, ReadOptions
+from recon.datasets.source import Reader, ReadOptions, SourceCapture
 from recon.datasets.transforms import TransformsReader
 from recon.datasets.waymo import WaymoV1Reader, WaymoV2Reader
 from recon.errors import DataError, UsageError
@@ -49,8 +50,34 @@ def read_capture(
         UsageError: an option names or asks for something that does not exist.
     """
     options = options or ReadOptions()
+    return finalise(read_source(path, options), options, start_points)
+
+
+def identify(path: Path, options: ReadOptions) -> tuple[str, str]:
+    """Return the format of a capture and the name of its scene, without reading all of it.
+
+    Args:
+        path: as for `read_capture`.
+        options: likewise; which time steps are asked for does not matter.
+
+    Raises:
+        DataError: the folder is no capture.
+        UsageError: an option names or asks for something that does not exist.
+    """
+    first = replace(options.drive, frames=(0, 0), stride=1, lidar="A")
+    source = read_source(path, replace(options, drive=first))
+    return source.format, source.scene
+
+
+def read_source(path: Path, options: ReadOptions) -> SourceCapture:
+    """Translate a capture by the reader that fits, or that was asked for.
+
+    Raises:
+        DataError: the folder is no capture.
+        UsageError: an option names or asks for something that does not exist.
+    """
     if path.suffix == ".json":
-        return finalise(TransformsReader().read(path, options), options, start_points)
+        return TransformsReader().read(path, options)
     fitting = [reader for reader in READERS if reader.recognises(path)]
     if not (fitting or path.is_dir()):
         raise DataError(f"{path}: no such folder; --data takes the folder of a capture.")
@@ -61,7 +88,7 @@ def read_capture(
         source.notes.insert(
             0, f"read as {reader.name}; also there: {', '.join(others)} (choose with --format)"
         )
-    return finalise(source, options, start_points)
+    return source
 
 
 def choose(folder: Path, fitting: list[Reader], name: str | None) -> Reader:

@@ -30,9 +30,14 @@ class ReadOptions:
     """Folder of the photos below the capture, such as images_4; otherwise what the format names."""
     downscale: float = 1.0
     """Divide widths and heights by this factor, at least 1; photos are resized by area."""
+    size: tuple[int, int] | None = None
+    """Resize all photos to this width and height, by area, instead of --downscale."""
     hold_every: int | None = None
     """Hold out every n-th view by name where the files bring no split, 8 where not given; of a
     drive every n-th time step but the first, 10 where not given; 0 trains on every view."""
+    hold_by: Literal["auto", "name", "step"] = "auto"
+    """What --hold-every counts: views by name, the first held out; time steps, the first kept; or
+    what fits the capture. Other than auto, it goes before the files' own split."""
     train_list: Path | None = None
     """A file with the names of the training views, one a line; goes before every other rule."""
     test_list: Path | None = None
@@ -108,6 +113,9 @@ class SourceCapture:
     """By time."""
     boxes: list[SourceBoxes] = field(default_factory=list)
     """By time step."""
+    scene: str = ""
+    """What the source calls this place and time, such as a Waymo segment; empty where nobody does.
+    Protocols list scenes by it."""
 
 
 class Reader(abc.ABC):

@@ -1,8 +1,8 @@
 """Which views train and which are held out.
 
-In this order: lists given by the user; none held out where `hold_every` is 0; the split that came
-with the files; on a drive every n-th time step, all its cameras together, the first kept for
-training; every n-th view by name, starting with the first.
+In this order: lists given by the user; none held out where `hold_every` is 0; what `hold_by` asks
+for; the split that came with the files; on a drive every n-th time step, all its cameras together,
+the first kept for training; every n-th view by name, starting with the first.
 """
 
 from collections.abc import Sequence
@@ -34,15 +34,15 @@ def split_views(
 
     Raises:
         DataError: a list is missing, names no view, or leaves nothing to train on.
-        UsageError: `hold_every` is negative.
+        UsageError: `hold_every` is negative, or counts what is not there.
     """
     if options.train_list is not None or options.test_list is not None:
         split = by_lists(names, options.train_list, options.test_list)
     elif options.hold_every == 0:
         split = Split(tuple(range(len(names))), (), "none held out")
-    elif own is not None:
+    elif own is not None and options.hold_by == "auto":
         split = by_names(names, own)
-    elif any(step is not None for step in steps):
+    elif holds_steps(steps, options.hold_by):
         split = every_nth_step(steps, BY_STEP if options.hold_every is None else options.hold_every)
     else:
         split = every_nth(len(names), BY_NAME if options.hold_every is None else options.hold_every)
@@ -52,6 +52,18 @@ def split_views(
             "hold out fewer, or none with --hold-every 0."
         )
     return split
+
+
+def holds_steps(steps: Sequence[int | None], by: Literal["auto", "name", "step"]) -> bool:
+    """Say whether time steps are held out, not single views.
+
+    Raises:
+        UsageError: time steps are asked for, and there are none.
+    """
+    is_drive = any(step is not None for step in steps)
+    if by == "step" and not is_drive:
+        raise UsageError("--hold-by step: the views have no time steps; use --hold-by name.")
+    return is_drive and by != "name"
 
 
 def every_nth_step(steps: Sequence[int | None], n: int) -> Split:

@@ -72,7 +72,25 @@ class TransformsReader(Reader):
             metric=options.metric or content.get("metric") is True,
             notes=remarks(content),
             warnings=warnings,
+            scene=scene_name(content),
         )
+
+
+def scene_name(content: Json) -> str:
+    """Name a scene that `recon data synthesize` made, by what makes it again; empty for others."""
+    about = content.get("synthetic")
+    made = about.get("settings") if isinstance(about, dict) else None
+    if not isinstance(about, dict) or not isinstance(made, dict):
+        return ""
+    parts = [
+        f"synthetic-street-{made.get('seed')}",
+        f"{made.get('width')}x{made.get('height')}",
+        f"{made.get('steps')}-steps",
+    ]
+    if "lens" in about:
+        every, number, focus = (made.get(k) for k in ("lens_every", "f_number", "focus_distance"))
+        parts.append(f"lens-every-{every}-f{number}-at-{focus}-m")
+    return "-".join(parts)
 
 
 def read_frames(

@@ -80,6 +80,7 @@ def to_source(path: Path, kind: str, segment: Segment, options: DriveOptions) ->
             for step, frame in chosen
             if frame.scans is not None
         ],
+        scene=segment.name,
         boxes=[to_boxes(step, frame, began) for step, frame in chosen if frame.objects is not None],
     )
 

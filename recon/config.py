@@ -71,6 +71,9 @@ class FitSettings:
     """A capture: a folder with COLMAP, transforms.json, poses_bounds.npy or Blender files, or a
     KITTI or Waymo drive; `demo` is the street that comes with recon."""
     read: Annotated[ReadOptions, tyro.conf.arg(name="")] = field(default_factory=ReadOptions)
+    protocol: str | None = None
+    """A named way to choose, hold out and score photos, such as waymo-static/notr32@1, for numbers
+    that compare; `recon data protocols` lists them."""
     preset: Literal["quick", "standard", "thorough"] = "standard"
     """How much work: quick is for a first look, thorough for results."""
     steps: int | None = None

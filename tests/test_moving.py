@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import torch
 from conftest import MemoryPhoto
-from drives import CAR_SIZE, make_drive, other_car
+from drives import CAR_SIZE, NAME, make_drive, other_car
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from recon.datasets.drive_source import DriveOptions
 from recon.datasets.moving import MaskedPhoto, without_moving
-from recon.datasets.reader import ReadOptions, read_capture
+from recon.datasets.reader import ReadOptions, identify, read_capture
 from recon.datasets.waymo_write_v2 import write_v2
 from recon.drive_types import Boxes, moving_tracks
+from recon.errors import UsageError
 from recon.moving import MARGIN, NEAREST, TAKEN, covered, in_boxes, outlines
 from recon.types import Camera, Capture, View
 
@@ -197,3 +198,17 @@ def test_lidar_points_of_what_moves_start_no_fit(folder: Path) -> None:
         )
 
     assert in_car(DriveOptions(moving="keep")) > in_car(DriveOptions())
+
+
+def test_photos_can_be_of_an_exact_size(folder: Path) -> None:
+    capture = read_capture(folder, ReadOptions(size=(50, 31)))
+    for view in capture.views:
+        assert (view.camera.width, view.camera.height) == (50, 31)
+        assert tuple(view.photo.pixels().shape) == (31, 50, 3)
+        assert view.camera.fx == pytest.approx(1.1 * 50)
+    with pytest.raises(UsageError, match="--downscale"):
+        read_capture(folder, ReadOptions(size=(50, 31), downscale=2))
+
+
+def test_waymo_captures_are_known_by_their_segment(folder: Path) -> None:
+    assert identify(folder, ReadOptions()) == ("waymo-v2", NAME)

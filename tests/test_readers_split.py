@@ -105,3 +105,15 @@ def test_sweeps_of_held_out_steps_never_train_but_on_track_c() -> None:
     # Of step 1, one camera tests; of step 3, none is there.
     assert training_sweeps(sweeps, split, steps, "B") == (0, 2)
     assert training_sweeps(sweeps, split, steps, "C") == (0, 1, 2, 3)
+
+
+def test_drives_can_be_held_out_by_name_and_nothing_else_by_step() -> None:
+    names, steps = [f"{i:02d}" for i in range(20)], list(range(20))
+    own = SourceSplit(frozenset(names[:5]), frozenset(names[5:]), "the files' own")
+    by_name = ReadOptions(hold_every=8, hold_by="name")
+    assert split_views(names, None, by_name, steps).test == (0, 8, 16)
+    assert split_views(names, own, by_name, steps).test == (0, 8, 16)
+    by_step = ReadOptions(hold_every=8, hold_by="step")
+    assert split_views(names, own, by_step, steps).test == (8, 16)
+    with pytest.raises(UsageError, match="no time steps"):
+        split_views(names, None, by_step)

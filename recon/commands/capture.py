@@ -10,9 +10,10 @@ from recon import checkpoint
 from recon.checkpoint import Checkpoint
 from recon.config import FitSettings
 from recon.core import HAS_CORE, MISSING
-from recon.datasets.reader import read_capture
+from recon.datasets.reader import identify, read_capture
 from recon.errors import DataError
 from recon.parts import scene_of
+from recon.protocols import load_protocol
 from recon.raster.choose import Wish, choose_rasterizer
 from recon.raster.interface import Rasterizer
 from recon.run import Run
@@ -25,6 +26,20 @@ DEMO = Path(recon.__file__).parent / "demo" / "street"
 def resolve(data: Path) -> Path:
     """Return the folder meant; `demo` is the street that comes with recon."""
     return DEMO if str(data) == "demo" and not data.exists() else data
+
+
+def under_protocol(settings: FitSettings) -> FitSettings:
+    """Let a protocol decide what it decides; without one, settings stay what they are.
+
+    Raises:
+        DataError: the capture is none of the protocol's scenes.
+        UsageError: there is no such protocol, or a setting says something else.
+    """
+    if settings.protocol is None:
+        return settings
+    protocol, path = load_protocol(settings.protocol), resolve(settings.data)
+    scene = protocol.scene(path, *identify(path, settings.read))
+    return replace(settings, read=protocol.applied(settings.read, scene))
 
 
 def capture_of(settings: FitSettings, *, start_points: bool = True) -> Capture:

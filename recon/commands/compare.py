@@ -18,7 +18,7 @@ from rich.table import Table
 from recon import checkpoint, config
 from recon import run as run_folder
 from recon.arms import CLAIMS, Arm, chosen
-from recon.commands.capture import capture_of, fingerprint, newest, rasterizer_for
+from recon.commands.capture import capture_of, fingerprint, newest, rasterizer_for, under_protocol
 from recon.commands.evaluate import PROTOCOL
 from recon.commands.fit import finish
 from recon.comparison import MEASURES, RunScore, Verdict, interval, spread, verdicts
@@ -63,7 +63,7 @@ class Compare:
         """Run what is missing, and tell what came out."""
         if self.seeds < 1:
             raise UsageError(f"--seeds {self.seeds}: expected 1 or more.")
-        arms, settings = chosen(self.arms), self.settings.resolved()
+        arms, settings = chosen(self.arms), under_protocol(self.settings.resolved())
         if self.equal_time and all(arm.name != "plain" for arm in arms):
             raise UsageError("--equal-time needs the arm plain, whose time the others get.")
         capture, rasterizer = capture_of(settings), rasterizer_for(settings.backend)
@@ -141,7 +141,8 @@ class Bench:
         found: dict[str, list[RunScore]] = {}
         for job in jobs:
             self._check_begun(job)
-            if not (scores_of(job.run) / "summary.json").is_file():
+            begun = job.run.settings_file.is_file()
+            if not (begun and (scores_of(job.run) / "summary.json").is_file()):
                 self._fit(job)
             found.setdefault(job.arm, []).append(read_score(job))
         return found
@@ -205,7 +206,7 @@ def check(arms: Sequence[Arm], capture: Capture, settings: FitSettings) -> None:
 
 def scores_of(run: Run) -> Path:
     """Return the folder of a run's scores."""
-    return run.evaluations / PROTOCOL
+    return run.evaluations / (run.settings().protocol or PROTOCOL)
 
 
 def read_score(job: Job) -> RunScore:

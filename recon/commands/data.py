@@ -17,6 +17,7 @@ from recon.datasets.synthetic import (
     synthesize_street,
 )
 from recon.errors import UsageError
+from recon.protocols import known_protocols, load_protocol
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,20 @@ class Formats:
         """Print them."""
         for reader in READERS:
             print(f"{reader.name}: {reader.needs}")
+
+
+@dataclass(frozen=True)
+class Protocols:
+    """List the protocols that --protocol takes, and their scenes."""
+
+    def __call__(self) -> None:
+        """Print them."""
+        for name in known_protocols():
+            protocol = load_protocol(name)
+            print(f"{name}: {protocol.about}")
+            for scene in protocol.scenes:
+                first, last = scene.first or 0, "the last" if scene.last is None else scene.last
+                print(f"  {scene.name}, time steps {first} to {last}")
 
 
 @dataclass(frozen=True)
@@ -69,7 +84,8 @@ class Data:
 
     action: Annotated[
         Annotated[Synthesize, subcommand("synthesize", prefix_name=False)]
-        | Annotated[Formats, subcommand("formats", prefix_name=False)],
+        | Annotated[Formats, subcommand("formats", prefix_name=False)]
+        | Annotated[Protocols, subcommand("protocols", prefix_name=False)],
         tyro.conf.arg(name=""),
     ]
 

@@ -11,9 +11,10 @@ from recon.checkpoint import Checkpoint
 from recon.commands.capture import newest, rasterizer_for, reopen, scene_at, tell_unfinished
 from recon.commands.progress import counting
 from recon.config import FitSettings
-from recon.errors import DataError
+from recon.errors import DataError, UsageError
 from recon.evaluate import Judge, score
 from recon.predictions import predict
+from recon.protocols import load_protocol
 from recon.raster.interface import Rasterizer
 from recon.report.of_run import write_report
 from recon.run import Run
@@ -22,7 +23,7 @@ from recon.types import Capture
 from recon.words import counted
 
 PROTOCOL = "full@1"
-"""How a run's held-out views are scored."""
+"""How a run's held-out views are scored where no protocol is named."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Eval:
     """The run's folder."""
     data: Path | None = None
     """Where the capture is now, if it has moved since the fit."""
+    protocol: str | None = None
+    """The protocol that the run is expected to have been fitted under."""
     json: bool = False
     """Print one JSON object."""
 
@@ -40,6 +43,12 @@ class Eval:
         """Render, score, and print."""
         run = Run(self.run)
         settings, capture = reopen(run, self.data)
+        if self.protocol not in (None, settings.protocol):
+            load_protocol(self.protocol)
+            raise UsageError(
+                f"{run.path}: fitted under {settings.protocol or 'no protocol'}, so that its held-"
+                f"out views are not those of {self.protocol}; fit with --protocol {self.protocol}."
+            )
         saved = newest(run)
         tell_unfinished(run, settings, saved)
         summary = evaluate(run, settings, capture, saved, rasterizer_for(settings.backend))
@@ -64,7 +73,8 @@ def evaluate(
             f"{run.path}: no view was held out, so there is nothing to score. Fit again with "
             "--hold-every 8."
         )
-    folder = run.evaluations / PROTOCOL
+    protocol = settings.protocol or PROTOCOL
+    folder = run.evaluations / protocol
     scene = scene_at(run, settings, capture, saved, rasterizer)
     with counting("rendering", len(capture.test), quiet) as done:
         # Harmonics above the degree of the fit are zeros, so all may be drawn.
@@ -79,7 +89,7 @@ def evaluate(
     judge = Judge.of(capture)
     with counting("scoring", len(capture.test), quiet) as done:
         evaluation = score(
-            folder, capture.test, protocol=f"{PROTOCOL}, {capture.split.rule}",
+            folder, capture.test, protocol=f"{protocol}, {capture.split.rule}",
             metric=capture.metric, judge=judge, facts=facts, on_view=done,
         )  # fmt: skip
     write_report(run, folder, capture, judge.truths)

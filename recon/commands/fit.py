@@ -12,7 +12,14 @@ import tyro
 
 from recon import checkpoint, config
 from recon import run as run_folder
-from recon.commands.capture import capture_of, fingerprint, newest, rasterizer_for, reopen
+from recon.commands.capture import (
+    capture_of,
+    fingerprint,
+    newest,
+    rasterizer_for,
+    reopen,
+    under_protocol,
+)
 from recon.commands.evaluate import describe, evaluate
 from recon.commands.progress import ProgressLine, clock
 from recon.commands.stop import StopRequest
@@ -43,7 +50,7 @@ class Fit:
 
     def __call__(self) -> None:
         """Start a run."""
-        settings = self.settings.resolved()
+        settings = under_protocol(self.settings.resolved())
         capture = capture_of(settings)
         rasterizer = rasterizer_for(settings.backend)
         surroundings = run_folder.surroundings(rasterizer.name, fingerprint(capture), settings.seed)
