@@ -29,6 +29,8 @@ FEWEST = 10
 """Photos with fewer such matches have no scale of their own."""
 ROBUST = 2.0
 """Standard deviations at which a residual's pull is strongest (Cauchy)."""
+ROUNDS = 2
+"""How far a match moves with depth is worked out once for each."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,13 @@ def recover_scale(
             f"under {LEAST_ANGLE}° or more. Photos must overlap, and be taken from places some way "
             "apart; look at `recon inspect --matches`."
         )
-    factor, offset = _start(seen, telling, kind, count)
-    factor, offset = _minimise(seen, kind, factor, offset, options)
-    known = torch.full_like(count, kind is DepthKind.METRIC, dtype=torch.bool) | (count >= FEWEST)
-    factor = torch.where(known, factor, torch.nan)
+    factor, offset = _start(seen, telling, kind, len(cameras))
+    known = factor.isfinite()
+    factor = torch.where(known, factor, factor[known].median())
+    for _ in range(ROUNDS):
+        factor, offset = _minimise(seen, kind, factor, offset, options)
+    if kind is not DepthKind.METRIC:
+        factor = torch.where(known, factor, torch.nan)
     return Scales(kind, factor, offset, count, _disagreement(seen, telling, kind, factor, offset))
 
 
@@ -131,22 +136,36 @@ def _telling(seen: Sightings) -> Tensor:
 
 
 def _start(
-    seen: Sightings, telling: Tensor, kind: DepthKind, count: Int64[Tensor, " v"]
+    seen: Sightings, telling: Tensor, kind: DepthKind, views: int
 ) -> tuple[Float64[Tensor, " v"], Float64[Tensor, " v"]]:
-    """Fit each photo's depth to that which its matches give one by one."""
-    depth = seen.triangulated()[0][telling]
-    view, x = seen.view[telling], _value(kind, seen.depth[telling])
-    y = _value(kind, depth)
-    factor = torch.full((len(count),), torch.nan, dtype=torch.float64)
+    """Fit each photo's depth to that which its matches give one by one.
+
+    Where they give none, because no photo was taken from far enough, the depth of a photo that has
+    been fitted serves as well. NaN where there is nothing.
+    """
+    factor = torch.full((views,), torch.nan, dtype=torch.float64)
     offset = torch.zeros_like(factor)
-    for v in (count >= FEWEST).nonzero()[:, 0].tolist():
-        here = view == v
-        if kind in (DepthKind.AFFINE, DepthKind.AFFINE_DISPARITY):
-            factor[v], offset[v] = robust_line(x[here], y[here])
-        else:
-            factor[v] = (y[here] / x[here]).median()
-    known = factor.isfinite()
-    return torch.where(known, factor, factor[known].median()), offset
+
+    def fit(view: Tensor, value: Tensor, depth: Tensor) -> None:
+        enough = torch.bincount(view, minlength=views) >= FEWEST
+        for v in (enough & factor.isnan()).nonzero()[:, 0].tolist():
+            x, y = value[view == v], _value(kind, depth[view == v])
+            if kind in (DepthKind.AFFINE, DepthKind.AFFINE_DISPARITY):
+                factor[v], offset[v] = robust_line(x, y)
+            else:
+                factor[v] = (y / x).median()
+
+    value, other_value = _value(kind, seen.depth), _value(kind, seen.other_depth)
+    fit(seen.view[telling], value[telling], seen.triangulated()[0][telling])
+    for _ in range(views):
+        known = factor.isfinite()
+        depth = _depth(kind, value, factor[seen.view], offset[seen.view])
+        there = seen.lifted(depth)[:, 2]
+        usable = known[seen.view] & ~known[seen.other] & (depth > 0) & (there > 0)
+        fit(seen.other[usable], other_value[usable], there[usable])
+        if torch.equal(factor.isfinite(), known):
+            break
+    return factor, offset
 
 
 def _minimise(
@@ -155,6 +174,7 @@ def _minimise(
     """Adjust all photos together, by L-BFGS over the logs of factors and relative offsets."""
     shifts = kind in (DepthKind.AFFINE, DepthKind.AFFINE_DISPARITY)
     unit = (factor[seen.view] * _value(kind, seen.depth)).median()
+    variance = _variance(seen, kind, factor, offset, options)
 
     def corrected(change: Tensor) -> tuple[Tensor, Tensor]:
         return factor * change[0].exp(), offset + unit * change[1] * shifts
@@ -162,7 +182,8 @@ def _minimise(
     def cost(flat: np.ndarray) -> tuple[float, np.ndarray]:
         change = torch.from_numpy(flat).reshape(2, -1).requires_grad_()
         # Nothing else holds photos without matches.
-        total = _cost(seen, kind, *corrected(change), options) + 1e-6 * change.square().sum()
+        total = _cost(seen, kind, *corrected(change), variance, options)
+        total = total + 1e-6 * change.square().sum()
         if kind is DepthKind.METRIC:
             logs = corrected(change)[0].log()
             total = total + ((logs - logs.mean()) / options.tie).square().sum() / 2
@@ -174,7 +195,12 @@ def _minimise(
 
 
 def _cost(
-    seen: Sightings, kind: DepthKind, factor: Tensor, offset: Tensor, options: ScaleOptions
+    seen: Sightings,
+    kind: DepthKind,
+    factor: Tensor,
+    offset: Tensor,
+    variance: Float64[Tensor, " m"],
+    options: ScaleOptions,
 ) -> Tensor:
     """Sum eq. 28 over all sightings, in standard deviations, with Cauchy's robust measure."""
     depth, other = (
@@ -184,15 +210,26 @@ def _cost(
     local = seen.lifted(depth)
     ahead = (depth > 0) & (other > 0) & (local[:, 2] > 0)
     # Values are made safe before they are divided by, or their gradients would not be numbers.
-    z, local_z, other_z = (torch.where(ahead, v, 1.0) for v in (depth, local[:, 2], other))
+    local_z, other_z = (torch.where(ahead, v, 1.0) for v in (local[:, 2], other))
     off = seen.other_focal * (local[:, :2] / local_z[:, None] - seen.other_rays)
-    # How far the match moves when the depth changes by the prior's own error.
-    moves = seen.sight[:, :2] - seen.sight[:, 2:] * local[:, :2] / local_z[:, None]
-    moves = (seen.other_focal * moves * (z / local_z)[:, None]).detach().square().sum(dim=1)
-    variance = options.pixel**2 + options.prior**2 * moves
     ratio = (local_z / other_z).log() / (2**0.5 * options.prior)
     terms = _cauchy(off.square().sum(dim=1) / variance) + options.ratio * _cauchy(ratio.square())
     return torch.where(ahead, terms, 50.0).sum()
+
+
+def _variance(
+    seen: Sightings, kind: DepthKind, factor: Tensor, offset: Tensor, options: ScaleOptions
+) -> Float64[Tensor, " m"]:
+    """Return by how many pixels, squared, right matches may lie off: they and the prior err.
+
+    Where the baseline is wide, a little error in depth is many pixels.
+    """
+    depth = _depth(kind, _value(kind, seen.depth), factor[seen.view], offset[seen.view])
+    depth = depth.clamp_min(1e-3 * float(depth.abs().median()))
+    local = seen.lifted(depth)
+    z = local[:, 2:].abs().clamp_min(1e-3 * float(depth.median()))
+    moves = (seen.sight[:, :2] - seen.sight[:, 2:] * local[:, :2] / z) / z * depth[:, None]
+    return options.pixel**2 + options.prior**2 * (seen.other_focal * moves).square().sum(dim=1)
 
 
 def _cauchy(square: Tensor) -> Tensor:

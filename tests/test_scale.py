@@ -11,7 +11,8 @@ from recon.matching.scale import recover_scale
 from recon.matching.sightings import sightings
 from recon.types import Camera, DepthKind, DepthMap
 
-CAMERAS, POINTS = ring(5), cloud(400)
+pytestmark = pytest.mark.usefixtures("one_thread")
+CAMERAS, POINTS = ring(5), cloud(200)
 FACTORS = torch.tensor([0.4, 0.45, 0.42, 0.5, 0.38], dtype=torch.float64)
 
 
@@ -115,6 +116,20 @@ def test_a_photo_that_matches_none_takes_the_others_factor_if_depth_is_metric() 
     found = recover_scale(other, cameras, exact_pairs(CAMERAS, CLEAR))
     assert found.factor[5].isnan()
     assert not found.apply(5, other[5]).valid.any()
+
+
+@pytest.mark.parametrize("kind", [DepthKind.SCALE, DepthKind.AFFINE_DISPARITY])
+def test_a_photo_taken_beside_another_has_its_scale_from_that_ones_depth(kind: DepthKind) -> None:
+    pose = CAMERAS[0].world_to_camera.clone()
+    pose[0, 3] += 1e-3
+    cameras = [*CAMERAS, CAMERAS[0].moved(pose)]
+    pairs = [p for p in exact_pairs(cameras, CLEAR) if p.b < 5 or p.a == 0]
+    maps = depth_maps(cameras, CLEAR, kind)
+    found = recover_scale(maps, Cameras.of(cameras), pairs)
+    assert found.matches[5] == 0
+    corrected, truth = found.apply(5, maps[5]), found.apply(0, maps[0])
+    both = corrected.valid & truth.valid
+    torch.testing.assert_close(corrected.z[both], truth.z[both], rtol=5e-3, atol=0)
 
 
 def test_photos_without_depth_are_skipped() -> None:
