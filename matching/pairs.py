@@ -15,6 +15,8 @@ from recon.types import View
 BEST_ANGLE = 5.0
 """Degrees between the sights of a point: less measures depth worse, more looks less alike
 (Yao et al. 2018 rate the source views of MVSNet so)."""
+ONE_PLACE = 1e-6
+"""Units of length; cameras within it of one another differ by rounding."""
 WIDEST_ANGLE = 45.0
 """Degrees beyond which photos are not matched."""
 
@@ -51,7 +53,10 @@ def select_pairs(
     """
     if len(views) < 2:
         return ()
-    scores = pair_scores(Cameras.of([view.camera for view in views]), points, options)
+    cameras = Cameras.of([view.camera for view in views])
+    if float(torch.pdist(cameras.positions).max()) < ONE_PLACE:
+        return ()
+    scores = pair_scores(cameras, points, options)
     chosen = set()
     for index, row in enumerate(scores):
         ranked = [b for b in row.argsort(descending=True).tolist() if float(row[b]) > 0]

@@ -13,6 +13,8 @@ from recon.matching.matcher import Matches
 from recon.matching.pair import PairMatches
 from recon.types import Camera
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CAMERAS, POINTS = ring(5), cloud(200)
 
 

@@ -13,6 +13,8 @@ from recon.matching.pairs import PairOptions, pair_scores, select_pairs
 from recon.matching.scene_depth import scene_depths
 from recon.types import Camera, View
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PHOTO = MemoryPhoto(torch.zeros(240, 320, 3, dtype=torch.uint8))
 
 

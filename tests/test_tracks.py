@@ -10,6 +10,8 @@ from recon.matching.matcher import Matches
 from recon.matching.pair import PairMatches
 from recon.matching.tracks import Tracks, build_tracks
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CAMERAS, POINTS = ring(5), cloud(60)
 
 

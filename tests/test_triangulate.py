@@ -14,6 +14,8 @@ from recon.matching.triangulate import (
 )
 from recon.types import Camera
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CAMERAS, POINTS = ring(5), cloud(80)
 
 
