@@ -10,6 +10,7 @@ import torch
 from priors_made import camera
 
 from recon.depth_metrics import score_depth
+from recon.errors import DataError
 from recon.priors.interface import Frame
 from recon.priors.meter import TRAINING, Meter, MeterVariant
 from recon.priors.meter_network import MeterXxs
@@ -121,3 +122,15 @@ def test_a_photo_of_a_narrow_camera_is_seen_whole(known: Meter) -> None:
     depth = known.predict(Frame("narrow", pixels, own)).depth
     assert bool(depth.valid.all())
     torch.testing.assert_close(depth.z, torch.full((192, 640), 10.0))
+
+
+def test_weights_of_another_network_are_told_from_none(tmp_path: Path) -> None:
+    frame = Frame("a", torch.zeros(20, 30, 3, dtype=torch.uint8), camera(30, 20, 20.0))
+    torch.save({"encoder.conv9.weight": torch.zeros(3)}, tmp_path / "other")
+    with pytest.raises(DataError, match=r"other: expected the weights of METER.*found others"):
+        Meter("nyu", tmp_path / "other").predict(frame)
+    (tmp_path / "text").write_text("not found")
+    with pytest.raises(DataError, match=r"text: .*no tensors saved by torch") as refused:
+        Meter("nyu", tmp_path / "text").predict(frame)
+    # Torch would advise to load it without a guard.
+    assert "weights_only" not in str(refused.value)

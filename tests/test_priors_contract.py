@@ -1,5 +1,6 @@
 """What every depth prior keeps to, over all that there are."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ def test_the_same_files_are_the_same_prior(name: PriorName, tmp_path: Path) -> N
     results = [prior.predict(FRAMES[0]) for prior in (one, two, one)]
     for again in results[1:]:
         assert torch.equal(results[0].depth.z, again.depth.z)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_focal_length_matters_where_it_is_said_to(name: PriorName, tmp_path: Path) -> None:
+    prior = choose_prior(MAKERS[name](name, tmp_path, 1))
+    frame = FRAMES[0]
+    camera = replace(frame.camera, fx=2 * frame.camera.fx, fy=2 * frame.camera.fy)
+    depth, other = (prior.predict(one).depth.z for one in (frame, replace(frame, camera=camera)))
+    assert torch.equal(depth, other) != prior.uses_focal_length
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -86,6 +86,16 @@ def test_a_missing_file_and_two_that_fit_are_named(tmp_path: Path) -> None:
         FilePrior(DepthFiles(tmp_path / "absent"))
 
 
+def test_no_file_beside_the_folder_is_taken(tmp_path: Path) -> None:
+    """A photo's own name may lead to itself, and a photo is no depth."""
+    png(tmp_path / "0001.png", Z, 1000)
+    (tmp_path / "depth").mkdir()
+    prior = FilePrior(DepthFiles(tmp_path / "depth"))
+    for name in (f"{tmp_path}/0001.png", "../0001.png"):
+        with pytest.raises(DataError, match="no depth for"):
+            prior.path_of(name)
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [

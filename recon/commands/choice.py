@@ -11,6 +11,7 @@ from recon.commands.evaluate import Eval
 from recon.commands.export import Export
 from recon.commands.fit import Fit, Resume
 from recon.commands.inspect import Inspect
+from recon.commands.prior import Prior
 from recon.commands.render import Render
 
 Command = (
@@ -22,5 +23,6 @@ Command = (
     | Annotated[Export, subcommand("export")]
     | Annotated[Inspect, subcommand("inspect")]
     | Annotated[Data, subcommand("data")]
+    | Annotated[Prior, subcommand("prior")]
     | Annotated[Doctor, subcommand("doctor")]
 )

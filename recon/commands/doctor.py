@@ -13,7 +13,11 @@ from rich.table import Table
 from recon.core import HAS_CORE, MISSING
 from recon.raster.choose import choose_rasterizer, probe
 
-EXTRAS = {"mitsuba": ("synth", "recon data synthesize")}
+EXTRAS = {
+    "mitsuba": ("synth", "recon data synthesize"),
+    "onnxruntime": ("prior", "Metric3D's depth"),
+    "transformers": ("prior", "Depth Anything's depth"),
+}
 """Optional packages: the extra that brings them, and what needs them."""
 
 

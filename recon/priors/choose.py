@@ -13,7 +13,7 @@ from recon.priors.lidar import Lidar, LidarSettings
 from recon.priors.meter import Meter
 from recon.priors.metric3d import Metric3d
 
-PriorName = Literal[
+NetworkName = Literal[
     "meter-kitti",
     "meter-nyu",
     "metric3d-s",
@@ -27,9 +27,8 @@ PriorName = Literal[
     "depth-anything-outdoor-s",
     "depth-anything-outdoor-b",
     "depth-anything-outdoor-l",
-    "lidar",
-    "file",
 ]
+PriorName = Literal[NetworkName, "lidar", "file"]
 PRIOR_NAMES: tuple[PriorName, ...] = get_args(PriorName)
 
 
@@ -62,7 +61,7 @@ def choose_prior(choice: PriorChoice) -> DepthPrior:
             return Lidar(choice.lidar)
         case "file":
             if choice.files is None:
-                raise UsageError("the prior `file` needs a folder of depth files; give it.")
+                raise UsageError("the prior `file` needs a folder of depth files: give --files.")
             return FilePrior(choice.files)
         case "meter-kitti":
             return Meter("kitti", meter.weights_of("kitti").find(choice.weights))

@@ -90,6 +90,11 @@ class DepthAnything(DepthPrior):
         """Say for which scenes, and which size."""
         return "-".join(["depth-anything", *{"any": ()}.get(self.scene, (self.scene,)), self.size])
 
+    @property
+    def uses_focal_length(self) -> bool:
+        """Metres are in proportion to it."""
+        return HEADS[self.scene].focal is not None
+
     def identity(self) -> str:
         """Digest the weights, their configuration and this file's version."""
         return digest(self.name, VERSION, *self._checksums)

@@ -49,6 +49,11 @@ class FilePrior(DepthPrior):
         """Say that it is files."""
         return "file"
 
+    @property
+    def uses_focal_length(self) -> bool:
+        """Depth is the files' own."""
+        return False
+
     def identity(self) -> str:
         """Digest the settings and what all the files hold."""
         return digest(self.name, VERSION, self._contents)
@@ -85,7 +90,8 @@ class FilePrior(DepthPrior):
             DataError: none or several fit.
         """
         whole = PurePosixPath(name)
-        for stem in (whole.with_suffix(""), PurePosixPath(whole.stem)):
+        below = not whole.is_absolute() and ".." not in whole.parts
+        for stem in (whole.with_suffix(""), whole.stem) if below else (whole.stem,):
             places = [self.files.folder / f"{stem}{suffix}" for suffix in SUFFIXES]
             found = [place for place in places if place.is_file()]
             if len(found) > 1:

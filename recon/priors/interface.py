@@ -51,6 +51,11 @@ class DepthPrior(abc.ABC):
     def name(self) -> str:
         """What people call it: "meter-kitti"."""
 
+    @property
+    @abc.abstractmethod
+    def uses_focal_length(self) -> bool:
+        """Whether the camera's focal length changes the answer; where not, any will do."""
+
     @abc.abstractmethod
     def identity(self) -> str:
         """Return a digest of the model, its weights and its settings.

@@ -51,6 +51,11 @@ class Lidar(DepthPrior):
         """Say that it is LiDAR."""
         return "lidar"
 
+    @property
+    def uses_focal_length(self) -> bool:
+        """Depth is the returns' own."""
+        return False
+
     def identity(self) -> str:
         """Digest the settings and this file's version."""
         return digest(self.name, VERSION, repr(asdict(self.settings)))

@@ -103,6 +103,11 @@ class Meter(DepthPrior):
         """Say which set of weights."""
         return f"meter-{self.variant}"
 
+    @property
+    def uses_focal_length(self) -> bool:
+        """Photos are shown as the training camera would have seen them."""
+        return True
+
     def identity(self) -> str:
         """Digest the weights and this file's version."""
         return digest(self.name, VERSION, self._checksum)
@@ -124,12 +129,18 @@ class Meter(DepthPrior):
     @cached_property
     def _network(self) -> MeterXxs:
         network = MeterXxs()
-        expected = f"expected {weights_of(self.variant).name}'s state dict"
+        expected = f"{self.weights}: expected the weights of {weights_of(self.variant).name}"
         try:
             state = torch.load(self.weights, map_location="cpu", weights_only=True)
+        except Exception as error:  # Torch's own advice is to trust the file; ours is another.
+            raise DataError(
+                f"{expected}, found no tensors saved by torch. Fetch the file again, or give "
+                "another with --weights."
+            ) from error
+        try:
             network.load_state_dict(state)
-        except Exception as error:  # For what is no pickle, another pickle, other keys or shapes.
-            raise DataError(f"{self.weights}: {expected} ({first_line(error)}).") from error
+        except (RuntimeError, TypeError) as error:
+            raise DataError(f"{expected}, found others ({first_line(error)}).") from error
         return network.eval()
 
     def _depth_of(self, canvas: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "a b"]:

@@ -59,6 +59,11 @@ class Metric3d(DepthPrior):
         """Say which size."""
         return f"metric3d-{self.size}"
 
+    @property
+    def uses_focal_length(self) -> bool:
+        """Metres are in proportion to it."""
+        return True
+
     def identity(self) -> str:
         """Digest the network's file and this file's version."""
         return digest(self.name, VERSION, self._checksum)

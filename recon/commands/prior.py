@@ -1,0 +1,98 @@
+"""`recon prior`: the depth of single photos, as a fit would take it."""
+
+import math
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import tyro
+
+from recon.commands.progress import counting
+from recon.datasets.decode import decode
+from recon.datasets.photo_header import read_header
+from recon.errors import UsageError
+from recon.priors.choose import NetworkName, PriorChoice, choose_prior
+from recon.priors.file import DepthFiles
+from recon.priors.interface import DepthPrior, Frame
+from recon.priors.written import write_prior
+from recon.types import Camera
+from recon.view_files import file_stems
+
+MOST = 0.9
+"""Where less of a photo gets depth, a line says so."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Estimate the depth of photos: 16 bit and .npz, confidence, a coloured picture, JSON."""
+
+    images: tyro.conf.Positional[tuple[Path, ...]]
+    """Photos; turned upright as their EXIF says."""
+    model: Literal[NetworkName, "file"]
+    """meter is small and runs anywhere; metric3d and depth-anything need the extra `prior`; file
+    reads depth that another program worked out."""
+    output: Path
+    """A folder."""
+    focal_px: float | None = None
+    """Focal length of all the photos, in pixels; what their EXIF says where not given."""
+    weights: Path | None = None
+    """The network's file, or its folder. Where not given: $RECON_WEIGHTS, Hugging Face's cache, a
+    download."""
+    files: Path | None = None
+    """For file: the folder of depth maps, named as the photos."""
+    files_steps: float = 1000.0
+    """For file: what its image files count in one unit; 1000 for millimetres, 256 for KITTI's."""
+
+    def __call__(self) -> None:
+        """Write the files, and print the JSON's paths."""
+        if not self.images:
+            raise UsageError("recon prior needs photos: recon prior --model meter-kitti photo.jpg")
+        if self.focal_px is not None and not (math.isfinite(self.focal_px) and self.focal_px > 0):
+            raise UsageError(f"--focal-px {self.focal_px}: expected more than 0.")
+        if not (math.isfinite(self.files_steps) and self.files_steps > 0):
+            raise UsageError(f"--files-steps {self.files_steps}: expected more than 0.")
+        files = None if self.files is None else DepthFiles(self.files, self.files_steps)
+        prior = choose_prior(PriorChoice(self.model, self.weights, files))
+        names = _names(self.images)
+        stems = file_stems(names)
+        with counting("depth", len(names)) as advance:
+            for path, name in zip(self.images, names, strict=True):
+                frame = self._frame(path, name, prior)
+                found = prior.predict(frame)
+                print(write_prior(self.output, stems[name], prior, frame, found), flush=True)
+                share = float(found.depth.valid.double().mean())
+                if share < MOST:
+                    print(f"{path}: depth for {share:.0%} of its pixels", file=sys.stderr)
+                advance(name)
+
+    def _frame(self, path: Path, name: str, prior: DepthPrior) -> Frame:
+        exif = read_header(path).exif
+        pixels = torch.from_numpy(decode(path, upright=True, background=(0.0, 0.0, 0.0)))
+        height, width, _ = pixels.shape
+        focal = self.focal_px
+        if focal is None and exif.focal_length_35mm is not None:
+            focal = exif.focal_length_35mm / 36 * max(width, height)
+        if focal is None and prior.uses_focal_length:
+            raise UsageError(
+                f"{path}: its EXIF does not say the focal length, which metres need; give it in "
+                "pixels with --focal-px."
+            )
+        # Where it does not matter, any will do.
+        focal = focal or float(max(width, height))
+        camera = Camera(torch.eye(4), focal, focal, width / 2, height / 2, width, height)
+        return Frame(name, pixels, camera)
+
+
+def _names(images: tuple[Path, ...]) -> list[str]:
+    """Return the photos' names, with their folders' where several are called the same."""
+    uses = Counter(path.name for path in images)
+    names = [
+        p.name if uses[p.name] == 1 else f"{p.absolute().parent.name}/{p.name}" for p in images
+    ]
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise UsageError(f"{twice} is given twice; photos of one name need folders of other names.")
+    return names
