@@ -57,6 +57,10 @@ class Guess(DepthPrior):
     def name(self) -> str:
         return "guess"
 
+    @property
+    def uses_focal_length(self) -> bool:
+        return False
+
     def identity(self) -> str:
         return f"guess {self.factor} {self.kind}"
 

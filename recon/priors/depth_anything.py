@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 import numpy as np
 import torch
@@ -70,6 +70,7 @@ def weights_of(scene: DepthAnythingScene, size: DepthAnythingSize) -> Weights:
     )
 
 
+@final
 class DepthAnything(DepthPrior):
     """Depth Anything V2 for one kind of scene, of one size."""
 

@@ -4,6 +4,7 @@ import zipfile
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import final
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ class DepthFiles:
     """What is known of the scale."""
 
 
+@final
 class FilePrior(DepthPrior):
     """Depth that another program worked out: 16 bit images, .npy, or .npz with "depth" in it.
 

@@ -7,6 +7,7 @@ linear in the photo.
 """
 
 from dataclasses import asdict, dataclass
+from typing import final
 
 import cv2
 import numpy as np
@@ -40,6 +41,7 @@ class LidarSettings:
     """Returns within this share of the median's depth are averaged with it."""
 
 
+@final
 class Lidar(DepthPrior):
     """LiDAR returns, or any sparse depth, completed."""
 

@@ -8,7 +8,7 @@ what lies outside of its view gets no depth.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, final
 
 import cv2
 import numpy as np
@@ -90,6 +90,7 @@ def weights_of(variant: MeterVariant) -> Weights:
     )
 
 
+@final
 class Meter(DepthPrior):
     """METER xxs with a set of weights."""
 

@@ -8,7 +8,7 @@ a focal length of 1000 px, and its answer is scaled by the true one.
 import math
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 import numpy as np
 import torch
@@ -47,6 +47,7 @@ def weights_of(size: Metric3dSize) -> Weights:
     )
 
 
+@final
 class Metric3d(DepthPrior):
     """Metric3D v2 of one size."""
 
