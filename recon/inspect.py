@@ -14,6 +14,7 @@ from recon.drive_facts import DriveFacts, drive_facts
 from recon.errors import DataError
 from recon.photo_facts import Spread, luminance, sharpness, spread
 from recon.types import Capture, DepthMap, Exif, PointCloud, View
+from recon.workload import Workload
 
 BLURRED = 2.0
 """A photo is flagged as blurred when its sharpness is this factor below the median, or more."""
@@ -29,14 +30,20 @@ POINTS = 20000
 
 @dataclass(frozen=True)
 class Forecast:
-    """What the default fit will take on this machine."""
+    """What the default fit will take on this machine, and on a GPU."""
 
+    size: str
+    """Of the largest view: "960x640"."""
     memory_bytes: int
     seconds: float
+    gpu_memory_bytes: int
+    """Of the GPU's own memory; an estimate."""
+    gpu_seconds: float
+    gpu: str
+    """Which GPU that is, and where the estimate comes from."""
 
 
-Forecaster = Callable[[int, int], Forecast]
-"""From the pixels of a view and how many Gaussians a fit begins with, 0 where points are absent."""
+Forecaster = Callable[[Workload], Forecast]
 
 
 @dataclass(frozen=True)
@@ -128,20 +135,24 @@ class Inspection:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     forecast: Forecast | None
+    other_sizes: tuple[Forecast, ...]
+    """The same fit with photos of other sizes."""
 
 
-def inspect_capture(capture: Capture, forecast: Forecaster | None = None) -> Inspection:
+def inspect_capture(
+    capture: Capture, forecast: Forecaster | None = None, widths: Sequence[int] = ()
+) -> Inspection:
     """Gather what a person should know before a fit; decodes photos.
 
     Args:
         capture: what a reader found.
         forecast: says what a fit will take; nothing is said where it is absent.
+        widths: of the largest view, at which the forecast is asked for as well.
     """
     photos = PhotoFacts.gather(capture.views)
     split = capture.split
     unused = len(capture.views) - len(split.train) - len(split.test)
-    pixels = max(view.camera.width * view.camera.height for view in capture.views)
-    points = capture.points
+    work, points = Workload.of(capture), capture.points
     warnings: list[str] = []
     drive = drive_facts(capture, warnings)
     return Inspection(
@@ -162,7 +173,8 @@ def inspect_capture(capture: Capture, forecast: Forecaster | None = None) -> Ins
         lens=lens_facts([view.exif for view in capture.views]),
         notes=capture.notes,
         warnings=(*capture.warnings, *photos.warnings, *warnings),
-        forecast=None if forecast is None else forecast(pixels, len(points) if points else 0),
+        forecast=None if forecast is None else forecast(work),
+        other_sizes=tuple(forecast(work.at_width(width)) for width in widths) if forecast else (),
     )
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recon.drive_facts import DriveFacts
-from recon.inspect import CameraFacts, Inspection, Range
+from recon.inspect import CameraFacts, Forecast, Inspection, Range
 from recon.photo_facts import Spread
 from recon.words import counted
 
@@ -62,8 +62,7 @@ def rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if i.lens:
         yield "lens", ", ".join(LENS[k].format(span(r)) for k, r in i.lens.items()) + " (EXIF)"
     if i.forecast is not None:
-        memory, minutes = i.forecast.memory_bytes / 2**30, i.forecast.seconds / 60
-        yield "forecast", f"about {minutes:.1f} min and {memory:.1f} GiB for the default fit"
+        yield "forecast", "\n".join(forecast_lines(i.forecast, i.other_sizes))
 
 
 def drive_rows(facts: DriveFacts) -> Iterator[tuple[str, str]]:
@@ -98,6 +97,18 @@ def cameras(facts: tuple[CameraFacts, ...]) -> Iterator[str]:
         )
     if len(facts) > CAMERAS:
         yield f"and {len(facts) - CAMERAS} more"
+
+
+def forecast_lines(own: Forecast, others: tuple[Forecast, ...]) -> Iterator[str]:
+    """Say what the default fit takes at several sizes."""
+    for forecast in (own, *others):
+        memory, minutes = forecast.memory_bytes / 2**30, forecast.seconds / 60
+        gpu_memory, gpu_minutes = forecast.gpu_memory_bytes / 2**30, forecast.gpu_seconds / 60
+        yield (
+            f"about {minutes:.1f} min and {memory:.1f} GiB for the default fit at {forecast.size}; "
+            f"on a GPU {gpu_minutes:.1f} min and {gpu_memory:.1f} GiB"
+        )
+    yield f"GPU figures are an estimate ({own.gpu})"
 
 
 def points(inspection: Inspection) -> str:

@@ -15,6 +15,7 @@ from recon.datasets.reader import ReadOptions, read_capture
 from recon.inspect import Forecast, inspect_capture, to_json
 from recon.inspect_table import print_inspection
 from recon.photo_facts import luminance, sharpness, spread
+from recon.workload import Workload
 
 
 def blurred(scene: Scene, index: int) -> Scene:
@@ -118,17 +119,24 @@ def test_the_lens_is_told_where_exif_tells_it(tmp_path: Path) -> None:
     assert (lens["f_number"].lowest, lens["f_number"].highest, lens["f_number"].views) == (2, 4, 2)
 
 
-def test_the_forecast_is_asked_with_pixels_and_gaussians(tmp_path: Path) -> None:
+def test_the_forecast_is_asked_with_what_there_is_to_do(tmp_path: Path) -> None:
     write_transforms(tmp_path, make_scene())
     asked = []
 
-    def forecast(pixels: int, gaussians: int) -> Forecast:
-        asked.append((pixels, gaussians))
-        return Forecast(3 * 2**30, 90.0)
+    def forecast(work: Workload) -> Forecast:
+        asked.append(work)
+        return Forecast(f"{work.width} px", 3 * 2**30, 90.0, 2**29, 30.0, "of some kind")
 
-    found = inspect_capture(read_capture(tmp_path, ReadOptions(downscale=2.0)), forecast)
-    assert asked == [(20 * 15, 50)]
-    assert "about 1.5 min and 3.0 GiB" in printed(found)
+    found = inspect_capture(read_capture(tmp_path, ReadOptions(downscale=2.0)), forecast, [40])
+    assert asked == [
+        Workload(20, 15, 7, 7 * 20 * 15, 50),
+        Workload(40, 30, 7, 7 * 40 * 30, 50),
+    ]
+    text = printed(found)
+    for width in (20, 40):
+        assert f"about 1.5 min and 3.0 GiB for the default fit at {width} px" in text
+    assert "on a GPU 0.5 min and 0.5 GiB" in text
+    assert "an estimate (of some kind)" in text
 
 
 def printed(found: object) -> str:

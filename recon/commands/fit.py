@@ -28,10 +28,12 @@ from recon.config import FitSettings
 from recon.errors import StoppedError
 from recon.files import write_text
 from recon.fit import Fitting, Progress
+from recon.forecast import check_memory
 from recon.run import Run
 from recon.scene_file import write_ply
 from recon.types import Capture
 from recon.words import counted
+from recon.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Fit:
         settings = under_protocol(self.settings.resolved())
         capture = capture_of(settings)
         rasterizer = rasterizer_for(settings.backend)
+        check_memory(settings, Workload.of(capture), rasterizer.device)
         surroundings = run_folder.surroundings(rasterizer.name, fingerprint(capture), settings.seed)
         run = run_folder.create(self.output, settings, surroundings)
         fitting = Fitting(run, settings, capture, rasterizer)

@@ -13,6 +13,10 @@ from recon.datasets.reader import ReadOptions, read_capture
 from recon.forecast import Forecaster
 from recon.inspect import inspect_capture, to_json
 from recon.inspect_table import print_inspection
+from recon.workload import Workload
+
+WIDTHS = (960, 1600)
+"""px, at which drives are fitted as a rule; photos of Waymo are then 640 and 1066 high."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,11 @@ class Inspect:
         """Look, and print."""
         capture = read_capture(resolve(self.data), self.read)
         settings = FitSettings(self.data, self.read).resolved()
-        forecaster = Forecaster(settings, rasterizer_for("auto"), len(capture.train))
-        inspection = inspect_capture(capture, forecaster)
+        forecaster = Forecaster.here(settings, rasterizer_for("auto"))
+        work = Workload.of(capture)
+        stored = round(self.read.downscale * work.width)
+        widths = [w for w in WIDTHS if work.drive and w <= stored and w != work.width]
+        inspection = inspect_capture(capture, forecaster, widths)
         if self.json:
             print(to_json(inspection))
         else:
