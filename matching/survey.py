@@ -1,4 +1,4 @@
-"""From views to points: pairs, matches, filters, tracks and triangulation, in one call."""
+"""From views to points: pairs, matches, filters, tracks and triangulation, in two steps."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -42,20 +42,30 @@ class SurveyOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
-    """What matches tell of views and of the scene."""
+class Comparison:
+    """Views matched, and their matches held against their poses."""
 
     views: tuple[View, ...]
     cameras: Cameras
+    matcher: str
+    merge_distance: float
+    """The matcher's; see `Matcher`."""
     matched: tuple[PairMatches, ...]
     """All matches, as they were found."""
     agreements: tuple[Agreement, ...]
     """Of each of these pairs with the poses."""
     kept: tuple[PairMatches, ...]
     """Those matches that agree with the poses."""
-    points: Triangulated
     warnings: tuple[str, ...]
-    """What a person should know, of the poses for instance."""
+    """What a person should know of the poses."""
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Points that matches determine, and what they tell of each view."""
+
+    comparison: Comparison
+    points: Triangulated
 
     def known_depth(self, view: int) -> SparseDepth:
         """Return the depth triangulated at pixels of a view, weighed by its certainty."""
@@ -71,7 +81,8 @@ class Survey:
         tracks = self.points.tracks
         colors = torch.zeros(len(self.points), 3)
         for index in torch.unique(tracks.view).tolist():
-            photo, seen = self.views[index].photo.pixels(), tracks.view == index
+            photo = self.comparison.views[index].photo.pixels()
+            seen = tracks.view == index
             limit = torch.tensor([photo.shape[1] - 1, photo.shape[0] - 1])
             column, row = tracks.pixels[seen].long().clamp(torch.zeros(2).long(), limit).T
             colors.index_add_(0, tracks.track[seen], photo[row, column].float())
@@ -79,26 +90,26 @@ class Survey:
         return PointCloud(self.points.positions.float(), mean)
 
 
-def survey(
+def compare(
     views: Sequence[View],
     matcher: Matcher[Any],
     store: Store,
     options: SurveyOptions = SurveyOptions(),
     points: Float[Tensor, "p 3"] | None = None,
     counter: Counter = silent,
-) -> Survey:
-    """Match views and triangulate what they see.
+) -> Comparison:
+    """Match views, and hold the matches against the poses.
 
     Args:
         views: with known poses.
         matcher: who matches.
         store: where matches are kept, so that nothing is matched twice.
-        options: which pairs, matches and points.
+        options: which pairs, and which matches.
         points: of the scene, if there are any; they help to choose pairs.
         counter: shows how far matching is.
 
     Raises:
-        DataError: no views overlap, or their matches determine no point; the message says why.
+        DataError: no views overlap.
         ResourceError: matches cannot be kept.
     """
     pairs = select_pairs(views, points, options.pairs)
@@ -111,13 +122,45 @@ def survey(
         matched = match_views(views, pairs, matcher, store, step)
     cameras = Cameras.of([view.camera for view in views])
     agreements = tuple(agreement(cameras, pair) for pair in matched)
-    warnings = pose_warnings(agreements, [view.name for view in views])
-    kept = believed(cameras, matched, options.filter)
+    return Comparison(
+        tuple(views),
+        cameras,
+        matcher.name,
+        matcher.merge_distance,
+        matched,
+        agreements,
+        believed(cameras, matched, options.filter),
+        pose_warnings(agreements, [view.name for view in views]),
+    )
+
+
+def triangulated(comparison: Comparison, options: SurveyOptions = SurveyOptions()) -> Survey:
+    """Triangulate what was matched.
+
+    Raises:
+        DataError: the matches determine no point; the message says why.
+    """
+    tracks = build_tracks(comparison.kept, comparison.merge_distance)
     try:
-        found = triangulate(
-            build_tracks(kept, matcher.merge_distance), cameras, options.triangulation
-        )
+        return Survey(comparison, triangulate(tracks, comparison.cameras, options.triangulation))
     except DataError as error:
         # Wrong poses are the likeliest cause, and the warning would be lost with the result.
-        raise DataError(" ".join([str(error), *warnings])) from error
-    return Survey(tuple(views), cameras, matched, agreements, kept, found, warnings)
+        raise DataError(" ".join([str(error), *comparison.warnings])) from error
+
+
+def survey(
+    views: Sequence[View],
+    matcher: Matcher[Any],
+    store: Store,
+    options: SurveyOptions = SurveyOptions(),
+    points: Float[Tensor, "p 3"] | None = None,
+    counter: Counter = silent,
+) -> Survey:
+    """Match views and triangulate what they see: `compare`, then `triangulated`.
+
+    Raises:
+        DataError: no views overlap, or their matches determine no point; the message says why.
+        ResourceError: matches cannot be kept.
+    """
+    comparison = compare(views, matcher, store, options, points, counter)
+    return triangulated(comparison, options)

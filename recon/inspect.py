@@ -12,6 +12,7 @@ import torch
 from recon.camera import inside, project
 from recon.drive_facts import DriveFacts, drive_facts
 from recon.errors import DataError
+from recon.match_facts import MatchFacts
 from recon.photo_facts import Spread, luminance, sharpness, spread
 from recon.types import Capture, DepthMap, Exif, PointCloud, View
 from recon.workload import Workload
@@ -137,6 +138,8 @@ class Inspection:
     forecast: Forecast | None
     other_sizes: tuple[Forecast, ...]
     """The same fit with photos of other sizes."""
+    matches: MatchFacts | None = None
+    """What matching the photos found; None where nobody asked for it, or nothing overlaps."""
 
 
 def inspect_capture(

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from recon.drive_facts import DriveFacts
 from recon.inspect import CameraFacts, Forecast, Inspection, Range
+from recon.match_facts import MatchFacts
 from recon.photo_facts import Spread
 from recon.words import counted
 
@@ -55,6 +56,8 @@ def rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
         yield "depth", f"{views}, {i.depth.coverage:.0%} of their pixels{at}{how}"
     if i.drive is not None:
         yield from drive_rows(i.drive)
+    if i.matches is not None:
+        yield from match_rows(i.matches)
     if i.sharpness is not None:
         yield "sharpness", spread(i.sharpness, "perhaps blurred")
     if i.exposure is not None:
@@ -84,6 +87,30 @@ def drive_rows(facts: DriveFacts) -> Iterator[tuple[str, str]]:
             "shutter",
             f"rolling, {1000 * shutter.readout:.0f} ms: first and last lines disagree by "
             f"{shutter.median:.1f} px (at most {shutter.largest:.1f}) on things 10 m away",
+        )
+
+
+def match_rows(facts: MatchFacts) -> Iterator[tuple[str, str]]:
+    """Yield the lines about matches."""
+    off = ""
+    if facts.median_distance is not None:
+        off = (
+            f": {facts.median_distance:.2f} px off their epipolar lines in the median pair, "
+            f"{facts.within_a_pixel:.0%} within 1 px, {facts.kept} kept"
+        )
+    alone = facts.alone
+    names = f"{', '.join(alone[:NAMES])}{', ...' if len(alone) > NAMES else ''}"
+    missing = f"; none in {counted(len(alone), 'view')}: {names}" if alone else ""
+    yield (
+        "matches",
+        f"{facts.matches} in {counted(facts.pairs, 'pair')} ({facts.matcher}){off}{missing}",
+    )
+    if facts.points is not None:
+        found = facts.points
+        yield (
+            "triangulated",
+            f"{found.count} points, each in {found.views:.1f} views, under {found.angle:.1f}°; "
+            f"their depth is certain to {found.depth_deviation:.2%} if the poses are right",
         )
 
 

@@ -11,7 +11,7 @@ from recon.datasets.reader import read_capture
 from recon.errors import DataError
 from recon.evidence.store import Store
 from recon.matching.sift import Sift
-from recon.matching.survey import Survey, survey
+from recon.matching.survey import Survey, compare, survey
 from recon.types import Capture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,9 +33,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Survey:
 
 def test_depth_of_a_wall_is_exact_to_a_tenth_of_a_percent(found: Survey) -> None:
     errors = []
-    for index in range(len(found.views)):
+    for index in range(len(SCENE.names)):
         known = found.known_depth(index)
-        rays = found.cameras.rays(torch.full((len(known.depth),), index), known.pixels)
+        rays = found.comparison.cameras.rays(torch.full((len(known.depth),), index), known.pixels)
         truth = wall_depth(torch.from_numpy(SCENE.world_to_camera[index]), rays)
         errors.append((known.depth / truth - 1).abs())
         assert ((known.weight > 0) & (known.weight <= 1)).all()
@@ -46,13 +46,13 @@ def test_depth_of_a_wall_is_exact_to_a_tenth_of_a_percent(found: Survey) -> None
 
 
 def test_its_poses_are_not_warned_of_and_its_points_have_the_photos_colours(found: Survey) -> None:
-    assert found.warnings == ()
+    assert found.comparison.warnings == ()
     cloud = found.cloud()
     assert len(cloud) == len(found.points) > 300
     index = int(found.points.tracks.track[0])
     view = int(found.points.tracks.view[0])
     column, row = found.points.tracks.pixels[0].long().tolist()
-    photo = found.views[view].photo.pixels()
+    photo = found.comparison.views[view].photo.pixels()
     assert (cloud.colors[index].int() - photo[row, column].int()).abs().max() < 40
 
 
@@ -64,7 +64,7 @@ def moved(scene: Scene, index: int, by: float) -> Scene:
 
 def test_a_wrong_pose_is_named_by_its_photo(tmp_path: Path) -> None:
     capture = capture_of(tmp_path / "capture", moved(SCENE, 3, 0.3))
-    (warning,) = survey(capture.views, SIFT, Store(tmp_path / "cache")).warnings
+    (warning,) = compare(capture.views, SIFT, Store(tmp_path / "cache")).warnings
     assert "wall_3.png" in warning.split("Worst:")[1].split(",")[0]
 
 
