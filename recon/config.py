@@ -69,7 +69,7 @@ class FitSettings:
 
     data: Path
     """A capture: a folder with COLMAP, transforms.json, poses_bounds.npy or Blender files, or a
-    KITTI or Waymo drive; `demo` is the street that comes with recon."""
+    KITTI or Waymo drive; `demo` is the drive that comes with recon."""
     read: Annotated[ReadOptions, tyro.conf.arg(name="")] = field(default_factory=ReadOptions)
     protocol: str | None = None
     """A named way to choose, hold out and score photos, such as waymo-static/notr32@1, for numbers

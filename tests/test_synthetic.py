@@ -141,7 +141,7 @@ def test_a_bright_point_out_of_focus_has_the_predicted_diameter(distance):
         (distance, half, -half), (0, -2 * half, 0), (0, 0, 2 * half), color=(1.0, 1.0, 1.0)
     )
     renderer = Renderer(scene(Part("point", point, Material()), sun=3.0), 100)
-    image = renderer.color(looking_along_x(), pinhole, 3, aperture, finer=6)[..., 0]
+    image = renderer.color(looking_along_x(), pinhole, 3, aperture, finer=3)[..., 0]
     image = image.astype(np.float64)
     assert image.sum() == pytest.approx(side**2 * 3.0 * 0.8 / np.pi, rel=0.03)
     diameter = aperture.strength(pinhole) * abs(1 / 8.0 - 1 / distance)

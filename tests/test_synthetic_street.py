@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from plyfile import PlyData
 
+from recon.commands.data import Synthesize
 from recon.datasets.synthetic import (
     DriveSettings,
     PhotoSettings,
@@ -243,6 +244,19 @@ def test_without_mitsuba_the_message_says_what_to_install(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "mitsuba", None)
     with pytest.raises(ResourceError, match=r"defocus-recon\[synth\]"):
         synthesize_street(TINY, SETTINGS, tmp_path / "street", lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [
+        ("street", {"drive": DriveSettings(beams=3)}),
+        ("drive", {"street": StreetSettings(points=3)}),
+    ],
+)
+def test_settings_of_the_other_kind_are_refused(tmp_path, kind, other):
+    with pytest.raises(UsageError, match=f"--{next(iter(other))}"):
+        Synthesize(tmp_path / "new", kind=kind, **other)()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -61,7 +61,7 @@ class StreetSettings:
 class DriveSettings:
     """What comes with the photos of a `drive`: a laser's turns."""
 
-    beams: int = 48
+    beams: int = 40
     """Of the laser, one above the other."""
     columns: int = 600
     """Directions in which each beam measures in a turn."""
@@ -84,6 +84,6 @@ def _check(settings: PhotoSettings | StreetSettings | DriveSettings) -> None:
             raise UsageError(f"{field.name} is {value}; expected at least {least}")
 
 
-DEMO_PHOTOS = PhotoSettings(width=384, height=256, steps=36, samples=36, jpeg_quality=86)
+DEMO_PHOTOS = PhotoSettings(width=384, height=256, steps=36, samples=25, jpeg_quality=85)
 DEMO_DRIVE = DriveSettings(truth=False)
 """The drive in recon/demo, made by `recon data synthesize --kind drive` with these settings."""

@@ -29,6 +29,8 @@ def load_mitsuba() -> Any:
     return mitsuba
 
 
+_ROUGHNESS = 0.3
+"""Of coats: so wide that the few lights which stand for sky and ground leave no glints."""
 _SHAPES: WeakKeyDictionary[Part, Any] = WeakKeyDictionary()
 
 
@@ -78,7 +80,7 @@ def _surface(mi: Any, material: Material) -> dict[str, Any]:
         "type": "roughplastic",
         "diffuse_reflectance": color,
         "specular_reflectance": material.gloss,
-        "alpha": 0.1,
+        "alpha": _ROUGHNESS,
     }
     return {"type": "twosided", "surface": coat}
 

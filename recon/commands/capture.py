@@ -20,11 +20,11 @@ from recon.run import Run
 from recon.scene import Scene
 from recon.types import Capture
 
-DEMO = Path(recon.__file__).parent / "demo" / "street"
+DEMO = Path(recon.__file__).parent / "demo"
 
 
 def resolve(data: Path) -> Path:
-    """Return the folder meant; `demo` is the street that comes with recon."""
+    """Return the folder meant; `demo` is the drive that comes with recon."""
     return DEMO if str(data) == "demo" and not data.exists() else data
 
 
