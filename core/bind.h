@@ -11,6 +11,8 @@ using ConstFloats = nanobind::ndarray<const float, nanobind::c_contig, nanobind:
 using ConstBytes = nanobind::ndarray<const uint8_t, nanobind::c_contig, nanobind::device::cpu>;
 
 void bind_adam(nanobind::module_ &m);
+void bind_blur_stack(nanobind::module_ &m);
+void bind_defocus(nanobind::module_ &m);
 void bind_photometric(nanobind::module_ &m);
 void bind_raster(nanobind::module_ &m);
 

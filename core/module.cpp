@@ -74,6 +74,8 @@ NB_MODULE(_core, m) {
 #endif
   }, nb::arg("count"), "Use this many threads, where OpenMP is there to run them.");
   recon::bind_adam(m);
+  recon::bind_blur_stack(m);
+  recon::bind_defocus(m);
   recon::bind_photometric(m);
   recon::bind_raster(m);
 }

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from recon.defocus.stack import from_stack
 from recon.evidence.interface import Need
 from recon.losses.functional import masked_mean, photometric
 from recon.raster.interface import NEAR as NEAR_PLANE
@@ -68,8 +69,8 @@ class Defocus(Term):
         if not bool(use.any()):
             return 0.0 * render.alpha.sum()
         strength, plane = self.lens(goal[known], sample.step, stack.size[1])
-        target = stack.at(strength * (goal - plane).abs())
-        blurred = stack.at(strength * (mine - plane).abs())
+        target = from_stack(stack, strength * (goal - plane))
+        blurred = from_stack(stack, strength * (mine - plane))
         confidence = _pooled(prior.confidence, stack.size)[..., None]
         l1 = masked_mean((blurred - target).abs() * confidence, use)
         reached = (255 * target).round().to(torch.uint8)

@@ -24,6 +24,50 @@ def photometric(
     ssim_weight: float,
     gradient: Tensor | None,
 ) -> tuple[float, float]: ...
+def from_stack(images: Tensor, cocs: Sequence[float], coc: Tensor, result: Tensor) -> None: ...
+def from_stack_backward(
+    images: Tensor, cocs: Sequence[float], coc: Tensor, gradient: Tensor, coc_gradient: Tensor
+) -> None: ...
+
+DEFOCUS_ROWS: int
+
+class DefocusKernels:
+    def __init__(
+        self,
+        cubics: Tensor,
+        gauge: Tensor,
+        radius: int,
+        bell: bool,
+        even: bool,
+        reach: float,
+        spacing: float,
+        same: float,
+        apart: float,
+    ) -> None: ...
+
+class DefocusWorkspace:
+    def __init__(self) -> None: ...
+
+def defocus_forward(
+    workspace: DefocusWorkspace,
+    kernels: DefocusKernels,
+    image: Tensor,
+    coc: Tensor,
+    encoded: bool,
+    differentiable: bool,
+    blurred: Tensor,
+) -> None: ...
+def defocus_backward(
+    workspace: DefocusWorkspace,
+    kernels: DefocusKernels,
+    image: Tensor,
+    coc: Tensor,
+    encoded: bool,
+    blurred: Tensor,
+    gradient: Tensor,
+    image_gradient: Tensor | None,
+    coc_gradient: Tensor | None,
+) -> None: ...
 def recycled(shape: Sequence[int]) -> Tensor: ...
 
 class RasterWorkspace:

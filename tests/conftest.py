@@ -6,8 +6,9 @@ import pytest
 import torch
 from hypothesis import settings
 
+from recon.core import HAS_CORE
+from recon.evidence.blurred_photos import stack_of
 from recon.evidence.interface import DenseDepth, Evidence, SparseDepth
-from recon.focus_stack import focus_stack
 from recon.gaussians import Gaussians
 from recon.raster.reference import ReferenceRasterizer
 from recon.supervise import Sample
@@ -56,6 +57,21 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(params=["baseline", "x86-64-v3", "x86-64-v4"])
+def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the core's kernels by each instruction set that this machine has."""
+    if not HAS_CORE:
+        pytest.skip("no native core")
+    from recon import _core
+
+    try:
+        _core.use_isa(request.param)
+    except ValueError:
+        pytest.skip(f"this machine cannot run {request.param}")
+    yield request.param
+    _core.use_isa("best")
+
+
 @pytest.fixture
 def sample() -> Sample:
     """A step at 812 of a view of 20 Gaussians, rendered by the reference."""
@@ -81,5 +97,5 @@ def sample() -> Sample:
     places = random(40, 2) * torch.tensor([32.0, 24.0])
     lidar = SparseDepth(places, 2 + 2 * random(40), random(40))
     prior = DenseDepth(2 + 2 * random(24, 32), random(24, 32))
-    evidence = Evidence(lidar, sky, prior, focus_stack(photo))
+    evidence = Evidence(lidar, sky, prior, stack_of(photo))
     return Sample(812, view, photo, None, render, gaussians, 2.0, evidence)

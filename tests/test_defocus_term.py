@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from recon.evidence.blurred_photos import stack_of
 from recon.evidence.interface import DenseDepth, Evidence
-from recon.focus_stack import focus_stack
 from recon.losses.defocus import Defocus, Focus, pooled_inverse
 from recon.supervise import Sample
 
@@ -26,7 +26,7 @@ def textured(sample: Sample) -> Sample:
         alpha=torch.ones(SIZE),
         expected_depth=drawn,
     )
-    evidence = Evidence(prior=DenseDepth(truth, torch.ones(SIZE)), stack=focus_stack(photo))
+    evidence = Evidence(prior=DenseDepth(truth, torch.ones(SIZE)), stack=stack_of(photo))
     return replace(sample, photo=photo, render=render, evidence=evidence)
 
 

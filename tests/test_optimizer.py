@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.nn import Parameter
 
-from recon.core import HAS_CORE
 from recon.optimizer import Adam
 
 EPSILON = 1e-15
@@ -29,20 +28,6 @@ def run(optimizer, parameter, steps, seed=1):
     for gradient in gradients(parameter.shape, steps, seed, parameter.dtype):
         parameter.grad = gradient
         optimizer.step()
-
-
-@pytest.fixture(params=["baseline", "x86-64-v3", "x86-64-v4"])
-def instruction_set(request):
-    if not HAS_CORE:
-        pytest.skip("no native core")
-    from recon import _core
-
-    try:
-        _core.use_isa(request.param)
-    except ValueError:
-        pytest.skip(f"this machine cannot run {request.param}")
-    yield request.param
-    _core.use_isa("best")
 
 
 @pytest.mark.parametrize("shape", [(1,), (1001, 3), (40_000,)])

@@ -43,18 +43,6 @@ def with_gradient(function, rendered, photo, mask, weight):
     return result, gradient
 
 
-@pytest.fixture(params=["baseline", "x86-64-v3", "x86-64-v4"])
-def instruction_set(request):
-    from recon import _core
-
-    try:
-        _core.use_isa(request.param)
-    except ValueError:
-        pytest.skip(f"this machine cannot run {request.param}")
-    yield request.param
-    _core.use_isa("best")
-
-
 @core
 @pytest.mark.parametrize(("masked", "weight"), [(False, 0.2), (True, 0.2), (True, 1.0)])
 @pytest.mark.parametrize(("height", "width"), SIZES)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from recon.focus_stack import FocusStack
+from recon.defocus.stack import BlurStack
 from recon.types import View
 
 
@@ -78,7 +78,7 @@ class Evidence:
     sky: Bool[Tensor, "h w"] | None = None
     """Where the photo shows nothing but sky."""
     prior: DenseDepth | None = None
-    stack: FocusStack | None = None
+    stack: BlurStack | None = None
     """The photo, blurred; at a size of its own."""
 
     def resized(self, view: View, width: int, height: int) -> "Evidence":
