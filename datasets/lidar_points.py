@@ -14,7 +14,7 @@ from recon.datasets.stored_image import ImageSource, open_bytes
 from recon.errors import DataError
 from recon.moving import in_boxes
 
-SWEEPS = 24
+SWEEPS = 16
 """At most so many sweeps are read, evenly chosen: a street is seen again and again."""
 SHRINK = 4
 """Photos are decoded at about this part of their size, which is enough for a first colour."""

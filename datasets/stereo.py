@@ -65,7 +65,7 @@ def match(
     """Find how far left of its place in the left photo each pixel is in the right one.
 
     Returns:
-        Disparities, and where matching from right to left found the same.
+        Disparities, and where matching from right to left found the same, small islands left out.
     """
     forward = disparities(left, right)
     # Mirrored, the right photo is a left one.
@@ -74,7 +74,10 @@ def match(
     there: Int[np.ndarray, "h w"] = np.rint(columns - forward).astype(np.int64)
     seen = (forward > 0) & (there >= 0)
     back = np.take_along_axis(backward, np.where(seen, there, 0), axis=1)
-    return forward, seen & (back > 0) & (np.abs(back - forward) <= AGREEMENT)
+    agreed = seen & (back > 0) & (np.abs(back - forward) <= AGREEMENT)
+    sixteenths = np.where(agreed, np.rint(16 * forward), 0).astype(np.int16)
+    cv2.filterSpeckles(sixteenths, 0, SPECKLE, 16 * SPECKLE_STEP)
+    return forward, sixteenths > 0
 
 
 def disparities(
@@ -91,8 +94,7 @@ def disparities(
         disp12MaxDiff=-1,
         preFilterCap=31,
         uniquenessRatio=UNIQUE,
-        speckleWindowSize=SPECKLE,
-        speckleRange=SPECKLE_STEP,
+        speckleWindowSize=0,
         mode=cv2.StereoSGBM_MODE_SGBM_3WAY,
     )
     # The matcher leaves out the first columns, in which it cannot look at every disparity.
