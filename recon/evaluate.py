@@ -111,9 +111,7 @@ def score(
     """
     if not views:
         raise DataError(f"{folder}: no views to score; expected held-out views, use --hold-every")
-    # An earlier summary would outlive predictions that cannot be scored.
-    for earlier in (folder / "summary.json", folder / "views.csv"):
-        remove(earlier)
+    forget_scores(folder)
     files, judge = files or prediction_files(folder, views), judge or Judge()
     stems = file_stems([view.name for view in views])
     rows = {}
@@ -136,6 +134,17 @@ def score(
     )
     _write(folder, evaluation, facts or {})
     return evaluation
+
+
+def forget_scores(folder: Path) -> None:
+    """Remove what an earlier call of `score` left, which would outlive predictions that fail now.
+
+    Raises:
+        ResourceError: the folder may not be changed.
+    """
+    for pattern in ("summary.json", "views.csv", "report.html", "strips/*.png"):
+        for earlier in folder.glob(pattern):
+            remove(earlier)
 
 
 def _depth_scores(

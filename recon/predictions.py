@@ -4,6 +4,7 @@ A folder holds `predictions/<view>.png` (8 bit) and `depth/<view>.npz` with the 
 `expected` and `median` (z along the optical axis, 0 where nothing was drawn) and `alpha`.
 """
 
+import gzip
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from recon.types import Camera, View
 from recon.view_files import file_stems
 
 NAMES = ("expected", "median", "alpha")
+UNREADABLE = (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,9 @@ class PredictionFiles:
 
     color: Path
     depth: Path | None
-    """.npz as above, or .npy with one depth; None where nobody predicted it."""
+    """.npz as above, or .npy or .npy.gz with one depth; None where nobody predicted it."""
+    beside_photo: bool = False
+    """Whether the picture shows the photo too, at the left of the prediction."""
 
     def load(self, camera: Camera) -> Prediction:
         """Read the prediction of a view of this camera's size.
@@ -69,7 +73,9 @@ class PredictionFiles:
         Raises:
             DataError: a file is missing, damaged, or of another size.
         """
-        color = torch.from_numpy(read_png(self.color, camera.width, camera.height))
+        wide = 2 * camera.width if self.beside_photo else camera.width
+        pixels = read_png(self.color, wide, camera.height)[:, wide - camera.width :]
+        color = torch.from_numpy(np.ascontiguousarray(pixels))
         return Prediction(color, None if self.depth is None else _read_depth(self.depth, camera))
 
     def digests(self) -> dict[str, str]:
@@ -147,24 +153,42 @@ def _write_arrays(path: Path, *, expected: Tensor, median: Tensor, alpha: Tensor
 
 
 def _read_depth(path: Path, camera: Camera) -> PredictedDepth:
+    return _read_one(path, camera) if path.suffix in (".npy", ".gz") else _read_all(path, camera)
+
+
+def _read_all(path: Path, camera: Camera) -> PredictedDepth:
+    """Read what `predict` has written."""
     shape = (camera.height, camera.width)
-    size = f"{camera.width}x{camera.height} float32 values, render the views again"
-    single = path.suffix == ".npy"
     expected = (
-        f"expected one array of {size}" if single else f"expected the arrays {NAMES} of {size}"
+        f"expected the arrays {NAMES} of {camera.width}x{camera.height} float32 values, render the "
+        "views again"
     )
     try:
-        if single:
-            arrays = [np.load(path, allow_pickle=False)]
-        else:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = [file[name] for name in NAMES]
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = [file[name] for name in NAMES]
+    except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read ({error}); {expected}") from error
     for array in arrays:
         if array.shape != shape or array.dtype != np.float32:
             raise DataError(f"{path}: holds {array.dtype} of shape {array.shape}; {expected}")
-    if single:
-        known = torch.from_numpy(np.isfinite(arrays[0]) & (arrays[0] > 0))
-        return PredictedDepth(torch.from_numpy(arrays[0]), None, known.float())
     return PredictedDepth(*(torch.from_numpy(array) for array in arrays))
+
+
+def _read_one(path: Path, camera: Camera) -> PredictedDepth:
+    """Read one depth a pixel, which is known where it is finite and more than 0."""
+    shape = (camera.height, camera.width)
+    expected = (
+        f"expected one array of {camera.width}x{camera.height} float values, height first, render "
+        "the views again"
+    )
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+    except UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read ({error}); {expected}") from error
+    if array.shape not in (shape, (*shape, 1)) or array.dtype.kind != "f":
+        raise DataError(f"{path}: holds {array.dtype} of shape {array.shape}; {expected}")
+    z = array.reshape(shape).astype(np.float32)
+    known = np.isfinite(z) & (z > 0)
+    depth = torch.from_numpy(np.where(known, z, np.float32(0)))
+    return PredictedDepth(depth, None, torch.from_numpy(known).float())

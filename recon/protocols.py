@@ -20,6 +20,8 @@ from recon.datasets.source import ReadOptions
 from recon.errors import DataError, UsageError
 
 FOLDER = "protocol_files"
+UNNAMED = "full@1"
+"""How held-out views are scored where no protocol says which they are: whole photos, 8 bit."""
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,14 @@ def file_stems(names: Sequence[str]) -> dict[str, str]:
     }
 
 
+def bare_name(name: str) -> str:
+    """Return a view's name without the suffix of its photo's file, where it ends in one."""
+    suffix = PurePosixPath(name).suffix
+    return name.removesuffix(suffix) if re.fullmatch(r"\.[A-Za-z]{3,4}", suffix) else name
+
+
 def _plain(name: str) -> str:
-    path = PurePosixPath(name)
-    suffix = path.suffix if re.fullmatch(r"\.[A-Za-z]{3,4}", path.suffix) else ""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name.removesuffix(suffix)).strip("._-")
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", bare_name(name)).strip("._-")
     return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}-{_digest(name)}"
 
 

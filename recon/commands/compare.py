@@ -19,13 +19,13 @@ from recon import checkpoint, config
 from recon import run as run_folder
 from recon.arms import CLAIMS, Arm, chosen
 from recon.commands.capture import capture_of, fingerprint, newest, rasterizer_for, under_protocol
-from recon.commands.evaluate import PROTOCOL
 from recon.commands.fit import finish
 from recon.comparison import MEASURES, RunScore, Verdict, interval, spread, verdicts
 from recon.config import FitSettings
 from recon.errors import DataError, StoppedError, UsageError
 from recon.files import write_text
 from recon.fit import Fitting
+from recon.protocols import UNNAMED
 from recon.providers import providers_for
 from recon.raster.interface import Rasterizer
 from recon.report.of_comparison import write_comparison
@@ -206,7 +206,7 @@ def check(arms: Sequence[Arm], capture: Capture, settings: FitSettings) -> None:
 
 def scores_of(run: Run) -> Path:
     """Return the folder of a run's scores."""
-    return run.evaluations / (run.settings().protocol or PROTOCOL)
+    return run.evaluations / (run.settings().protocol or UNNAMED)
 
 
 def read_score(job: Job) -> RunScore:

@@ -1,20 +1,31 @@
 """`recon eval`: a run's held-out views, rendered to files and scored from them."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
 from recon.checkpoint import Checkpoint
-from recon.commands.capture import newest, rasterizer_for, reopen, scene_at, tell_unfinished
+from recon.commands.capture import (
+    capture_of,
+    fingerprint,
+    newest,
+    rasterizer_for,
+    reopen,
+    scene_at,
+    tell_unfinished,
+    under_protocol,
+)
+from recon.commands.evaluate_predictions import evaluate_predictions
 from recon.commands.progress import counting
 from recon.config import FitSettings
+from recon.datasets.source import ReadOptions
 from recon.errors import DataError, UsageError
 from recon.evaluate import Judge, score
 from recon.predictions import predict
-from recon.protocols import load_protocol
+from recon.protocols import UNNAMED, load_protocol
 from recon.raster.interface import Rasterizer
 from recon.report.of_run import write_report
 from recon.run import Run
@@ -22,37 +33,83 @@ from recon.scores import ABSENT
 from recon.types import Capture
 from recon.words import counted
 
-PROTOCOL = "full@1"
-"""How a run's held-out views are scored where no protocol is named."""
-
 
 @dataclass(frozen=True)
 class Eval:
-    """Score the views that a run held out: renders go to files first, the scores come from them."""
+    """Score held-out views: of a run, or as another program has rendered them.
 
-    run: tyro.conf.Positional[Path]
+    Renders of a run go to files first; the scores come from files in any case.
+    """
+
+    run: tyro.conf.Positional[Path | None] = None
     """The run's folder."""
+    predictions: Path | None = None
+    """Instead of a run: a folder of pictures named after the held-out photos, with depths in a
+    folder depth if there are any; or what gsplat's trainer or ns-render dataset wrote."""
     data: Path | None = None
-    """Where the capture is now, if it has moved since the fit."""
+    """The capture that was predicted; of a run, where it is now, if it has moved since the fit."""
     protocol: str | None = None
-    """The protocol that the run is expected to have been fitted under."""
+    """What the scores shall compare with: which photos are held out, and how large they are."""
+    read: Annotated[ReadOptions, tyro.conf.arg(name="")] = field(default_factory=ReadOptions)
+    output: Path | None = None
+    """Folder for the scores of --predictions; <predictions>-scores where not given."""
     json: bool = False
     """Print one JSON object."""
 
     def __call__(self) -> None:
-        """Render, score, and print."""
-        run = Run(self.run)
-        settings, capture = reopen(run, self.data)
-        if self.protocol not in (None, settings.protocol):
-            load_protocol(self.protocol)
+        """Score, and print."""
+        summary = self._of_predictions() if self.run is None else self._of_run(Run(self.run))
+        print(json.dumps(summary) if self.json else describe(summary))
+
+    def _of_predictions(self) -> dict[str, Any]:
+        if self.predictions is None or self.data is None:
             raise UsageError(
-                f"{run.path}: fitted under {settings.protocol or 'no protocol'}, so that its held-"
-                f"out views are not those of {self.protocol}; fit with --protocol {self.protocol}."
+                "nothing to score. Give a run's folder, or --predictions with a folder of pictures "
+                "and --data with the capture that they are of."
             )
+        return evaluate_predictions(
+            self.predictions, self.data, self.read, self.protocol, self.output
+        )
+
+    def _of_run(self, run: Run) -> dict[str, Any]:
+        if self.predictions is not None:
+            raise UsageError(f"{run.path} and --predictions: give one of the two.")
+        if self.read != ReadOptions() or self.output is not None:
+            raise UsageError(
+                f"{run.path}: a run says how its photos are read and where its scores go. Leave "
+                "out --output and the flags of reading, or fit again with them."
+            )
+        settings, capture = reopen(run, self.data)
+        settings = under(self.protocol, run, settings)
         saved = newest(run)
         tell_unfinished(run, settings, saved)
-        summary = evaluate(run, settings, capture, saved, rasterizer_for(settings.backend))
-        print(json.dumps(summary) if self.json else describe(summary))
+        return evaluate(run, settings, capture, saved, rasterizer_for(settings.backend))
+
+
+def under(protocol: str | None, run: Run, settings: FitSettings) -> FitSettings:
+    """Return a run's settings, under another protocol that would have fitted the same views.
+
+    Raises:
+        DataError: the capture is none of the protocol's scenes.
+        UsageError: there is no such protocol, or the run held out, or showed the fit, other photos.
+    """
+    if protocol in (None, settings.protocol or UNNAMED):
+        return settings
+    assert protocol is not None
+    load_protocol(protocol)
+    refusal = UsageError(
+        f"{run.path}: fitted under {settings.protocol or 'no protocol'}, to other photos than "
+        f"those of {protocol}; fit with --protocol {protocol}."
+    )
+    if settings.protocol is not None:
+        raise refusal
+    named = under_protocol(replace(settings, protocol=protocol))
+    same_masks = named.read.drive.moving == settings.read.drive.moving
+    if not same_masks or fingerprint(capture_of(named, start_points=False)) != (
+        run.data_fingerprint()
+    ):
+        raise refusal
+    return named
 
 
 def evaluate(
@@ -73,7 +130,7 @@ def evaluate(
             f"{run.path}: no view was held out, so there is nothing to score. Fit again with "
             "--hold-every 8."
         )
-    protocol = settings.protocol or PROTOCOL
+    protocol = settings.protocol or UNNAMED
     folder = run.evaluations / protocol
     scene = scene_at(run, settings, capture, saved, rasterizer)
     with counting("rendering", len(capture.test), quiet) as done:

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -15,7 +15,7 @@ from torch.nn.functional import max_pool2d
 from recon import pictures
 from recon.error_strip import LARGEST_ERROR
 from recon.pictures import DepthRange, depth_picture, error_picture
-from recon.predictions import Prediction, prediction_files
+from recon.predictions import Prediction, PredictionFiles, prediction_files
 from recon.raster.interface import COVERED
 from recon.report.contents import Column, Picture, ViewRow
 from recon.truth import Truths
@@ -35,20 +35,25 @@ QUALITY = 82
 
 
 def view_rows(
-    folder: Path, views: Sequence[View], truths: Truths, unit: str
+    folder: Path,
+    views: Sequence[View],
+    truths: Truths,
+    unit: str,
+    files: Mapping[str, PredictionFiles] | None = None,
 ) -> tuple[tuple[Column, ...], tuple[ViewRow, ...]]:
     """Return the columns that any view has, and the views, the worst first.
 
     Args:
-        folder: of predictions, scored.
+        folder: of the scores.
         views: those that were held out.
         truths: finds the true depth of the views.
         unit: of depth, for the legend.
+        files: the predictions by view; those that `predict` left in the folder where None.
     """
     with (folder / "views.csv").open(newline="") as file:
         scores = {row["view"]: row for row in csv.DictReader(file)}
     names = [name for name in COLUMNS if any(row.get(name) for row in scores.values())]
-    files = prediction_files(folder, views)
+    files = prediction_files(folder, views) if files is None else files
     rows = [
         ViewRow(
             view.name,
@@ -89,15 +94,6 @@ def _pictures(view: View, prediction: Prediction, truths: Truths, unit: str) -> 
         if truth.sparse:
             z, known = _thickened(z), _thickened(known.float()) > 0
         found.append((f"truth: {truth.source.value}", depth_picture(z, known, span)))
-    return tuple(Picture(caption, jpeg(picture)) for caption, picture in found)
-    drawn = depth.alpha >= COVERED
-    spanned = depth.expected[drawn] if truth is None else truth.depth.z[truth.depth.valid]
-    span = DepthRange.of(spanned, unit)
-    legend = f"depth, {span.near:.3g} (red) to {span.far:.3g} {unit or 'units'} (blue)"
-    found.append((legend, depth_picture(depth.expected, drawn, span)))
-    if truth is not None:
-        caption = "true depth" if truth.measured else "depth by stereo matching"
-        found.append((caption, depth_picture(truth.z, truth.valid, span)))
     return tuple(Picture(caption, jpeg(picture)) for caption, picture in found)
 
 

@@ -1,0 +1,62 @@
+"""`recon eval --predictions`: the held-out views as another program has rendered them."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from recon.brought import brought
+from recon.commands.capture import capture_of, under_protocol
+from recon.commands.progress import counting
+from recon.config import FitSettings
+from recon.datasets.source import ReadOptions
+from recon.errors import DataError
+from recon.evaluate import Judge, forget_scores, score
+from recon.protocols import UNNAMED
+from recon.report.of_predictions import write_predictions_report
+from recon.types import Capture
+
+
+def evaluate_predictions(
+    predictions: Path, data: Path, read: ReadOptions, protocol: str | None, output: Path | None
+) -> dict[str, Any]:
+    """Score pictures, and depths where they are; return what `recon eval --json` prints.
+
+    Args:
+        predictions: the folder, see `recon.brought`.
+        data: the capture whose held-out views they are of.
+        read: how it is read, as a fit would; a protocol goes before.
+        protocol: which views are held out, and how large they are; None where `read` says so.
+        output: for scores and report; beside the predictions where None.
+
+    Raises:
+        DataError: no view is held out, or a prediction is missing, damaged or of another size.
+        UsageError: there is no such protocol, or `read` says something else.
+    """
+    named = None if protocol == UNNAMED else protocol
+    settings = under_protocol(FitSettings(data, read, named).resolved())
+    capture = capture_of(settings, start_points=False)
+    _check_held_out(capture)
+    predictions = predictions.resolve()
+    folder = output or predictions.with_name(f"{predictions.name}-scores")
+    forget_scores(folder)
+    found = brought(predictions, capture.test)
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    judge = Judge.of(capture)
+    facts = {"predictions": str(predictions), "layout": found.layout, "notes": list(found.notes)}
+    with counting("scoring", len(capture.test)) as done:
+        evaluation = score(
+            folder, capture.test, protocol=f"{named or UNNAMED}, {capture.split.rule}",
+            metric=capture.metric, judge=judge, files=found.files, facts=facts, on_view=done,
+        )  # fmt: skip
+    report = write_predictions_report(folder, predictions, found, capture, judge.truths)
+    print(f"report: {report}", file=sys.stderr)
+    return {**evaluation.summary(), **facts}
+
+
+def _check_held_out(capture: Capture) -> None:
+    if not capture.test:
+        raise DataError(
+            f"{capture.path}: no view is held out ({capture.split.rule}), so there is nothing to "
+            "score. Use --hold-every 8, --test-list or --protocol, as the predictions were made."
+        )
