@@ -1,7 +1,8 @@
 """Scores of a scene, from the files that `recon.predictions` has written.
 
 Images: PSNR and SSIM of the 8 bit prediction against the photo, over the photo's valid pixels and
-over parts of them. Depth, where the view's true depth is known: errors of the expected and of the
+over parts of them; LPIPS where its weights were given, with the photo in place of pixels that do
+not count. Depth, where the view's true depth is known: errors of the expected and of the
 median depth over the pixels that have a true depth and that the scene covers (alpha of at least
 0.5); `coverage` is their share of the pixels with a true depth. Scores of a set are means of its
 views' scores.
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from recon.depth_metrics import score_depth
@@ -26,6 +28,7 @@ from recon.error_strip import error_strip
 from recon.errors import DataError
 from recon.files import remove, write_text
 from recon.image_metrics import FULL, score_regions
+from recon.lpips import SMALLEST, Lpips
 from recon.pictures import Picture, write_png
 from recon.predictions import PredictedDepth, Prediction, PredictionFiles, prediction_files
 from recon.regions import regions_of
@@ -38,25 +41,36 @@ from recon.view_files import file_stems
 class Judge:
     """Holds predictions against what is known of views."""
 
-    def __init__(self, truths: Truths | None = None, moving: Sequence[Boxes] = ()) -> None:
+    def __init__(
+        self,
+        truths: Truths | None = None,
+        moving: Sequence[Boxes] = (),
+        lpips: Lpips | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             truths: finds true depths; without LiDAR where None.
             moving: the boxes of objects that move, by time step.
+            lpips: measures the perceptual distance; nobody does where None.
         """
         self.truths = truths or Truths()
+        self.lpips = lpips
         self._moving = {frame.step: frame for frame in moving}
 
     @staticmethod
-    def of(capture: Capture) -> "Judge":
+    def of(capture: Capture, lpips: Lpips | None = None) -> "Judge":
         """Return the judge of a capture's views."""
         tracks = moving_tracks(capture.boxes)
         moving = [frame.only(tracks) for frame in capture.boxes]
-        return Judge(Truths(capture.lidar, moving, capture.views), moving)
+        return Judge(Truths(capture.lidar, moving, capture.views), moving, lpips)
 
     def score(self, view: View, prediction: Prediction, metric: bool) -> tuple[ViewScore, Picture]:
-        """Score one view, and draw a picture of it for people."""
+        """Score one view, and draw a picture of it for people.
+
+        Raises:
+            DataError: the view's depth cannot be read, or LPIPS needs a larger photo.
+        """
         photo, valid = view.photo.pixels(), view.photo.valid()
         truth = self.truths.of(view, valid)
         moving = None if view.step is None else self._moving.get(view.step)
@@ -75,6 +89,7 @@ class Judge:
             image=image.pop(FULL),
             regions=image,
             depth=_depth_scores(prediction.depth, truth, metric),
+            lpips=None if self.lpips is None else _distance(self.lpips, view, prediction, use),
             digests=digests,
         )
         return scored, strip
@@ -100,7 +115,7 @@ def score(
         views: those predicted; at least one.
         protocol: which views were held out and how they are scored, with its version.
         metric: whether lengths are metres.
-        judge: knows the LiDAR and the boxes of a drive.
+        judge: knows the LiDAR and the boxes of a drive, and LPIPS.
         files: the predictions by view; those that `predict` left in the folder where None.
         facts: what else the summary shall say, such as the number of Gaussians.
         on_view: called after each view, for progress.
@@ -131,6 +146,7 @@ def score(
         metric,
         tuple(rows[view.name] for view in views),
         tuple(judge.truths.problems),
+        None if judge.lpips is None else judge.lpips.name,
     )
     _write(folder, evaluation, facts or {})
     return evaluation
@@ -145,6 +161,18 @@ def forget_scores(folder: Path) -> None:
     for pattern in ("summary.json", "views.csv", "report.html", "strips/*.png"):
         for earlier in folder.glob(pattern):
             remove(earlier)
+
+
+def _distance(lpips: Lpips, view: View, prediction: Prediction, use: Bool[Tensor, "h w"]) -> float:
+    width, height = view.camera.width, view.camera.height
+    if min(width, height) < SMALLEST:
+        raise DataError(
+            f"{view.name}: {width}x{height}, and LPIPS needs {SMALLEST} px on each side. Score "
+            "larger photos, or leave the weights out (--lpips-weights, $RECON_WEIGHTS)."
+        )
+    photo = view.photo.pixels()
+    predicted = torch.where(use[..., None], prediction.color, photo)
+    return lpips(predicted.float() / 255, photo.float() / 255)
 
 
 def _depth_scores(
@@ -193,6 +221,8 @@ def _table(evaluation: Evaluation) -> str:
 
 def _row(view: ViewScore) -> dict[str, Any]:
     row = {"view": view.view, "prediction": view.prediction, **asdict(view.image)}
+    if view.lpips is not None:
+        row["lpips"] = view.lpips
     for name, image in view.regions.items():
         row |= {f"{name}_{part}": value for part, value in asdict(image).items()}
     if view.depth is not None:

@@ -18,12 +18,18 @@ from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d, relu
 
 from recon.errors import DataError
+from recon.evidence.weights import Weights
 from recon.files import sha256
 
 SLICES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 """Numbers of the convolutions in each of the five slices, between which the image is halved."""
 CHANNELS = (64, 128, 256, 512, 512)
 UNREADABLE = (SafetensorError, UnpicklingError)
+SMALLEST = 32
+"""px; of images whose distance can be told."""
+WEIGHTS = Weights(
+    "LPIPS's VGG16", "vgg16-397923af.pth", None, "LPIPS is then not computed", source="torchvision"
+)
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 
@@ -60,7 +66,7 @@ class Lpips:
         """Measure the distance of two images.
 
         Args:
-            one: sRGB in [0, 1], at least 32 px on each side.
+            one: sRGB in [0, 1], at least `SMALLEST` on each side.
             other: of the same size.
         """
         total = 0.0

@@ -86,6 +86,8 @@ class ViewScore:
     """Over parts of them, those that can be told of this view."""
     depth: DepthScores | None
     """None where there is no truth, or no prediction of depth."""
+    lpips: float | None = None
+    """Over the whole image; None where nobody gave its weights."""
     prediction: str = ""
     """The file scored, relative to the folder."""
     digests: dict[str, str] = field(default_factory=dict)
@@ -109,6 +111,8 @@ class Evaluation:
     views: tuple[ViewScore, ...]
     warnings: tuple[str, ...] = ()
     """What could not be read, and is no part of the scores."""
+    lpips_name: str | None = None
+    """Of the weights that LPIPS was computed with; None where it was not."""
 
     @property
     def image(self) -> ImageScore:
@@ -121,7 +125,7 @@ class Evaluation:
         return DepthScores.mean([view.depth for view in self.views if view.depth is not None])
 
     def summary(self) -> dict[str, Any]:
-        """Return what scripts read: psnr, ssim, views, protocol, unit, and depth where it exists.
+        """Return what scripts read: psnr, ssim, lpips, views, protocol, unit, depth if it exists.
 
         Numbers that JSON cannot hold, such as the PSNR of a perfect picture, are None.
         """
@@ -130,12 +134,14 @@ class Evaluation:
             "psnr": self.image.psnr,
             "ssim": self.image.ssim,
             "ssim_skimage7": self.image.ssim_skimage7,
-            "lpips": ABSENT,
+            "lpips": mean_lpips(self.views),
             "views": len(self.views),
             "unit": "metres" if self.metric else "scene units",
             "intervals": self._intervals(),
             "regions": {name: self._region(name) for name in REGIONS},
         }
+        if self.lpips_name is not None:
+            found["lpips_weights"] = self.lpips_name
         if len({view.sensor for view in self.views}) > 1:
             found["cameras"] = self._cameras()
         if (depth := self.depth) is not None:
@@ -152,6 +158,7 @@ class Evaluation:
         columns = {
             "psnr": [view.image.psnr for view in self.views],
             "ssim": [view.image.ssim for view in self.views],
+            "lpips": [math.nan if view.lpips is None else view.lpips for view in self.views],
             "abs_rel": [view.abs_rel for view in self.views],
         }
         found: dict[str, Any] = {
@@ -174,13 +181,24 @@ class Evaluation:
         for sensor in dict.fromkeys(view.sensor for view in self.views):
             mine = [view for view in self.views if view.sensor == sensor]
             image = mean_image_score(view.image for view in mine)
-            row: dict[str, Any] = {"views": len(mine), "psnr": image.psnr, "ssim": image.ssim}
+            row: dict[str, Any] = {
+                "views": len(mine),
+                "psnr": image.psnr,
+                "ssim": image.ssim,
+                "lpips": mean_lpips(mine),
+            }
             depth = DepthScores.mean([view.depth for view in mine if view.depth is not None])
             if depth is not None:
                 overall = depth.expected.overall
                 row |= {"abs_rel": overall.abs_rel, "coverage": overall.coverage}
             found[sensor] = row
         return found
+
+
+def mean_lpips(views: Sequence[ViewScore]) -> float | str:
+    """Return the mean over views, or words where it was not computed."""
+    known = [view.lpips for view in views if view.lpips is not None]
+    return sum(known) / len(known) if known else ABSENT
 
 
 def finite(value: Any) -> Any:

@@ -24,6 +24,7 @@ from recon.config import FitSettings
 from recon.datasets.source import ReadOptions
 from recon.errors import DataError, UsageError
 from recon.evaluate import Judge, score
+from recon.lpips import WEIGHTS, Lpips, load_lpips
 from recon.predictions import predict
 from recon.protocols import UNNAMED, load_protocol
 from recon.raster.interface import Rasterizer
@@ -53,6 +54,9 @@ class Eval:
     read: Annotated[ReadOptions, tyro.conf.arg(name="")] = field(default_factory=ReadOptions)
     output: Path | None = None
     """Folder for the scores of --predictions; <predictions>-scores where not given."""
+    lpips_weights: Path | None = None
+    """ImageNet weights of VGG16 (vgg16-397923af.pth) for LPIPS; else looked for in $RECON_WEIGHTS.
+    Without them LPIPS is not computed."""
     json: bool = False
     """Print one JSON object."""
 
@@ -67,8 +71,9 @@ class Eval:
                 "nothing to score. Give a run's folder, or --predictions with a folder of pictures "
                 "and --data with the capture that they are of."
             )
+        lpips = lpips_of(self.lpips_weights)
         return evaluate_predictions(
-            self.predictions, self.data, self.read, self.protocol, self.output
+            self.predictions, self.data, self.read, self.protocol, self.output, lpips
         )
 
     def _of_run(self, run: Run) -> dict[str, Any]:
@@ -83,7 +88,18 @@ class Eval:
         settings = under(self.protocol, run, settings)
         saved = newest(run)
         tell_unfinished(run, settings, saved)
-        return evaluate(run, settings, capture, saved, rasterizer_for(settings.backend))
+        rasterizer, lpips = rasterizer_for(settings.backend), lpips_of(self.lpips_weights)
+        return evaluate(run, settings, capture, saved, rasterizer, lpips=lpips)
+
+
+def lpips_of(given: Path | None) -> Lpips | None:
+    """Return LPIPS with the weights given, or those on this machine; None where there are none.
+
+    Raises:
+        DataError: the weights given are not there, or the file is not of VGG16.
+    """
+    path = WEIGHTS.on_this_machine(given)
+    return None if path is None else load_lpips(path)
 
 
 def under(protocol: str | None, run: Run, settings: FitSettings) -> FitSettings:
@@ -119,6 +135,7 @@ def evaluate(
     saved: Checkpoint,
     rasterizer: Rasterizer,
     quiet: bool = False,
+    lpips: Lpips | None = None,
 ) -> dict[str, Any]:
     """Predict and score the held-out views; return the summary that `recon eval --json` prints.
 
@@ -143,7 +160,7 @@ def evaluate(
         "step": saved.step,
         **lidar_facts(settings, capture),
     }
-    judge = Judge.of(capture)
+    judge = Judge.of(capture, lpips)
     with counting("scoring", len(capture.test), quiet) as done:
         evaluation = score(
             folder, capture.test, protocol=f"{protocol}, {capture.split.rule}",
@@ -173,10 +190,13 @@ def describe(summary: dict[str, Any]) -> str:
     bounds = summary["intervals"]
     protocol, _, rule = summary["protocol"].partition(", ")
     held = counted(summary["views"], "held-out view") + (f" ({rule})" if rule else "")
+    perceptual = ""
+    if summary["lpips"] != ABSENT:
+        perceptual = f", LPIPS {number(summary['lpips'], 3)}{between(bounds['lpips'], 3)}"
     lines = [
         f"{held}: PSNR {number(summary['psnr'], 2)} dB"
         f"{between(bounds['psnr'], 2)}, SSIM {number(summary['ssim'], 3)}"
-        f"{between(bounds['ssim'], 3)}"
+        f"{between(bounds['ssim'], 3)}{perceptual}"
     ]
     parts = {name: part for name, part in summary["regions"].items() if part != ABSENT}
     if parts:

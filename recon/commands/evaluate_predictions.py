@@ -11,13 +11,19 @@ from recon.config import FitSettings
 from recon.datasets.source import ReadOptions
 from recon.errors import DataError
 from recon.evaluate import Judge, forget_scores, score
+from recon.lpips import Lpips
 from recon.protocols import UNNAMED
 from recon.report.of_predictions import write_predictions_report
 from recon.types import Capture
 
 
 def evaluate_predictions(
-    predictions: Path, data: Path, read: ReadOptions, protocol: str | None, output: Path | None
+    predictions: Path,
+    data: Path,
+    read: ReadOptions,
+    protocol: str | None = None,
+    output: Path | None = None,
+    lpips: Lpips | None = None,
 ) -> dict[str, Any]:
     """Score pictures, and depths where they are; return what `recon eval --json` prints.
 
@@ -27,6 +33,7 @@ def evaluate_predictions(
         read: how it is read, as a fit would; a protocol goes before.
         protocol: which views are held out, and how large they are; None where `read` says so.
         output: for scores and report; beside the predictions where None.
+        lpips: measures the perceptual distance, if wanted.
 
     Raises:
         DataError: no view is held out, or a prediction is missing, damaged or of another size.
@@ -42,7 +49,7 @@ def evaluate_predictions(
     found = brought(predictions, capture.test)
     for note in found.notes:
         print(note, file=sys.stderr)
-    judge = Judge.of(capture)
+    judge = Judge.of(capture, lpips)
     facts = {"predictions": str(predictions), "layout": found.layout, "notes": list(found.notes)}
     with counting("scoring", len(capture.test)) as done:
         evaluation = score(

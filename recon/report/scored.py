@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from recon.report.contents import Chart, Series, Table
+from recon.scores import ABSENT
 from recon.types import Capture
 
 
@@ -23,9 +24,15 @@ def measured(summary: dict[str, Any], capture: Capture) -> tuple[tuple[str, str]
         ("held out", f"{summary['views']} of {len(capture.views)} views, {capture.split.rule}"),
         ("photos", f"{capture.format}, {camera.width}x{camera.height}"),
         ("SSIM", f"{_number(summary['ssim'], 4)}, Gaussian window 11, sigma 1.5"),
-        ("LPIPS", str(summary.get("lpips") or "not computed")),
+        ("LPIPS", _lpips(summary)),
         ("unit", str(summary["unit"])),
     )
+
+
+def _lpips(summary: dict[str, Any]) -> str:
+    if summary["lpips"] == ABSENT:
+        return ABSENT
+    return f"{_number(summary['lpips'], 4)}, {summary['lpips_weights']}"
 
 
 def range_tables(summary: dict[str, Any]) -> list[Table]:

@@ -24,6 +24,7 @@ from recon.types import View
 COLUMNS = {
     "psnr": Column("PSNR, dB", 2, True),
     "ssim": Column("SSIM", 3, True),
+    "lpips": Column("LPIPS", 3, False),
     "expected_abs_rel": Column("depth AbsRel", 3, False),
     "expected_rmse": Column("depth RMSE", 2, False),
     "expected_coverage": Column("coverage", 3, True),
