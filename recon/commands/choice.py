@@ -4,6 +4,7 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
+from recon.commands.baseline import RunBaseline
 from recon.commands.compare import Compare
 from recon.commands.data import Data
 from recon.commands.doctor import Doctor
@@ -19,6 +20,7 @@ Command = (
     | Annotated[Resume, subcommand("resume")]
     | Annotated[Eval, subcommand("eval")]
     | Annotated[Compare, subcommand("compare")]
+    | Annotated[RunBaseline, subcommand("baseline")]
     | Annotated[Render, subcommand("render")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Inspect, subcommand("inspect")]

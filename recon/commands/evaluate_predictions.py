@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from recon.brought import brought
+from recon.brought import Brought, brought
 from recon.commands.capture import capture_of, under_protocol
 from recon.commands.progress import counting
 from recon.config import FitSettings
@@ -42,18 +42,49 @@ def evaluate_predictions(
     named = None if protocol == UNNAMED else protocol
     settings = under_protocol(FitSettings(data, read, named).resolved())
     capture = capture_of(settings, start_points=False)
-    _check_held_out(capture)
+    check_held_out(capture)
     predictions = predictions.resolve()
     folder = output or predictions.with_name(f"{predictions.name}-scores")
     forget_scores(folder)
     found = brought(predictions, capture.test)
     for note in found.notes:
         print(note, file=sys.stderr)
+    return score_found(predictions, found, capture, named, folder, {}, lpips)
+
+
+def score_found(
+    predictions: Path,
+    found: Brought,
+    capture: Capture,
+    protocol: str | None,
+    folder: Path,
+    facts: dict[str, Any],
+    lpips: Lpips | None = None,
+) -> dict[str, Any]:
+    """Score the files that were found, and write the report; return what `--json` prints.
+
+    Args:
+        predictions: where they lie.
+        found: what lies there.
+        capture: whose held-out views they are of.
+        protocol: that the capture was read under, if any.
+        folder: for scores and report.
+        facts: what else the summary shall say.
+        lpips: measures the perceptual distance, if wanted.
+
+    Raises:
+        DataError: a prediction is missing, damaged or of another size.
+    """
     judge = Judge.of(capture, lpips)
-    facts = {"predictions": str(predictions), "layout": found.layout, "notes": list(found.notes)}
+    facts = {
+        "predictions": str(predictions),
+        "layout": found.layout,
+        "notes": list(found.notes),
+        **facts,
+    }
     with counting("scoring", len(capture.test)) as done:
         evaluation = score(
-            folder, capture.test, protocol=f"{named or UNNAMED}, {capture.split.rule}",
+            folder, capture.test, protocol=f"{protocol or UNNAMED}, {capture.split.rule}",
             metric=capture.metric, judge=judge, files=found.files, facts=facts, on_view=done,
         )  # fmt: skip
     report = write_predictions_report(folder, predictions, found, capture, judge.truths)
@@ -61,7 +92,12 @@ def evaluate_predictions(
     return {**evaluation.summary(), **facts}
 
 
-def _check_held_out(capture: Capture) -> None:
+def check_held_out(capture: Capture) -> None:
+    """Refuse a capture of which nothing is to be predicted.
+
+    Raises:
+        DataError: no view is held out.
+    """
     if not capture.test:
         raise DataError(
             f"{capture.path}: no view is held out ({capture.split.rule}), so there is nothing to "

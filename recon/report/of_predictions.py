@@ -6,6 +6,7 @@ import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from recon.brought import Brought
 from recon.files import write_text
@@ -40,7 +41,7 @@ def write_predictions_report(
         command=shlex.join(["recon", *sys.argv[1:]]),
         facts=(
             *measured(summary, capture),
-            ("predictions", f"{predictions}, {found.layout}; by another program"),
+            ("predictions", f"{predictions}, {found.layout}; by {_who(summary)}"),
             ("scored by", f"recon {version('defocus-recon')} on {platform.platform()}"),
         ),
         verdicts=(),
@@ -53,3 +54,10 @@ def write_predictions_report(
     path = folder / "report.html"
     write_text(path, page(report))
     return path
+
+
+def _who(summary: dict[str, Any]) -> str:
+    if "program" not in summary:
+        return "another program"
+    seconds = summary["seconds_with_start_and_rendering"]
+    return f"{summary['program']}, {summary['steps']:,} steps, {seconds:.0f} s from start to files"

@@ -1,0 +1,1 @@
+"""Other programs that fit scenes, run in their own environments and scored by ours."""
