@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from recon.camera import Intrinsics
+from recon.datasets.draft import Progress, draft
 from recon.datasets.range_image import measured
 from recon.datasets.stored_image import StoredImage
 from recon.datasets.synthetic import laser, rig, writer
 from recon.datasets.synthetic.camera import Pinhole
-from recon.datasets.synthetic.draft import Progress, draft
 from recon.datasets.synthetic.labels import LEAST, objects
 from recon.datasets.synthetic.laser import PERIOD, Laser, Turn
 from recon.datasets.synthetic.layout import street

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from recon.datasets.draft import Progress, draft
 from recon.datasets.synthetic import points, writer
 from recon.datasets.synthetic.camera import Pinhole
-from recon.datasets.synthetic.draft import Progress, draft
 from recon.datasets.synthetic.layout import street
 from recon.datasets.synthetic.lens import lens_of
 from recon.datasets.synthetic.renderer import Renderer

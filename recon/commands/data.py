@@ -1,4 +1,4 @@
-"""`recon data`: making captures, and saying which can be read."""
+"""`recon data`: finding poses, making captures, and saying which can be read."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +8,7 @@ import tyro
 from rich.console import Console
 from tyro.conf import subcommand
 
+from recon.commands.poses import Poses
 from recon.datasets.reader import READERS
 from recon.datasets.synthetic import (
     DriveSettings,
@@ -80,10 +81,11 @@ class Synthesize:
 
 @dataclass(frozen=True)
 class Data:
-    """Make captures, and say which can be read."""
+    """Find poses, make captures, and say which can be read."""
 
     action: Annotated[
-        Annotated[Synthesize, subcommand("synthesize", prefix_name=False)]
+        Annotated[Poses, subcommand("poses", prefix_name=False)]
+        | Annotated[Synthesize, subcommand("synthesize", prefix_name=False)]
         | Annotated[Formats, subcommand("formats", prefix_name=False)]
         | Annotated[Protocols, subcommand("protocols", prefix_name=False)],
         tyro.conf.arg(name=""),

@@ -16,6 +16,7 @@ from recon.raster.choose import choose_rasterizer, probe
 EXTRAS = {
     "mitsuba": ("synth", "recon data synthesize"),
     "onnxruntime": ("prior", "Metric3D's depth"),
+    "pycolmap": ("sfm", "recon data poses"),
     "transformers": ("prior", "Depth Anything's depth"),
 }
 """Optional packages: the extra that brings them, and what needs them."""
