@@ -1,7 +1,6 @@
 """From views to points: pairs, matches, filters, tracks and triangulation, in two steps."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from recon.counter import Counter, silent
 from recon.errors import DataError
 from recon.evidence.interface import SparseDepth
 from recon.evidence.store import Store
@@ -22,14 +22,6 @@ from recon.matching.pairs import PairOptions, select_pairs
 from recon.matching.tracks import build_tracks
 from recon.matching.triangulate import Triangulated, TriangulationOptions, triangulate
 from recon.types import PointCloud, View
-
-Counter = Callable[[str, int], AbstractContextManager[Callable[[object], None]]]
-"""Told what begins and how many steps it has, it gives what is called after each step."""
-
-
-def silent(what: str, steps: int) -> AbstractContextManager[Callable[[object], None]]:
-    """Count without a word."""
-    return nullcontext(lambda _: None)
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,12 @@ ARMS: Mapping[str, Arm] = {
             _keeping("defocus"),
             frozenset({Need.PRIOR, Need.STACK}),
         ),
+        Arm(
+            "multiview",
+            "and the depth that matches between training photos triangulate",
+            _keeping("multiview"),
+            frozenset({Need.MATCHES}),
+        ),
         Arm("full", "and every term as it is set", lambda settings: settings),
     )
 }
@@ -97,9 +103,12 @@ CLAIMS = (
     Claim("l1-depth", "plain", "the prior's depth, by L1, helps"),
     Claim("defocus", "plain", "the virtual lens helps"),
     Claim("defocus", "l1-depth", "the virtual lens does more than L1 on the same prior"),
+    Claim("multiview", "plain", "multi-view consistency helps"),
+    Claim("multiview", "l1-depth", "multi-view consistency does more than L1 on a prior"),
     Claim("full", "plain", "all supervision together helps"),
     Claim("full", "l1-depth", "all supervision together does more than L1 depth"),
     Claim("full", "lidar", "all supervision together does more than LiDAR"),
+    Claim("full", "multiview", "all supervision together does more than multi-view consistency"),
 )
 """Told where both arms were run."""
 

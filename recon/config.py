@@ -18,8 +18,10 @@ from recon.limits import check_numbers
 from recon.losses.defocus import Defocus
 from recon.losses.lidar import Lidar
 from recon.losses.mono_prior import MonoPrior
+from recon.losses.multiview import Multiview
 from recon.losses.photometric import Photometric
 from recon.losses.sky import Sky
+from recon.match_provider import MatchSettings
 from recon.memory import MemorySettings
 from recon.model import LearningRates
 from recon.parts import PartSettings
@@ -57,10 +59,18 @@ class Supervision:
     sky: Sky = field(default_factory=Sky)
     mono_prior: MonoPrior = field(default_factory=MonoPrior)
     defocus: Defocus = field(default_factory=Defocus)
+    multiview: Multiview = field(default_factory=Multiview)
 
     def terms(self) -> tuple[Term, ...]:
         """List the terms, those of weight 0 included."""
-        return (self.photometric, self.lidar, self.sky, self.mono_prior, self.defocus)
+        return (
+            self.photometric,
+            self.lidar,
+            self.sky,
+            self.mono_prior,
+            self.defocus,
+            self.multiview,
+        )
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,7 @@ class FitSettings:
     memory: MemorySettings = field(default_factory=MemorySettings)
     resolution: Resolution = field(default_factory=Resolution)
     prior: PriorSettings = field(default_factory=PriorSettings)
+    matching: MatchSettings = field(default_factory=MatchSettings)
     supervision: Supervision = field(default_factory=Supervision)
 
     def resolved(self) -> "FitSettings":

@@ -11,6 +11,7 @@ from recon import checkpoint
 from recon.checkpoint import Checkpoint
 from recon.config import FitSettings
 from recon.core import HAS_CORE
+from recon.counter import Counter
 from recon.densify.choose import choose_densifier, own_terms
 from recon.errors import DataError, NumericError
 from recon.gaussians import Gaussians
@@ -71,12 +72,18 @@ class Fitting:
         self.parts_optimizer = PartsOptimizer(self.parts.named())
         self.objective = Objective((*settings.supervision.terms(), *own_terms(settings.densify)))
         self.order = ViewOrder(len(self.views))
-        providers = providers_for(self.objective.needs, capture, settings.prior)
+        self.providers = providers_for(
+            self.objective.needs, capture, settings.prior, settings.matching
+        )
         self.sights = Sights(
-            self.views, providers, rasterizer.device, settings.memory.photo_bytes()
+            self.views, self.providers, rasterizer.device, settings.memory.photo_bytes()
         )
         self.step, self.seconds, self.psnr = 0, 0.0, math.nan
         self._adopt(initialise(capture, settings.cap // 4, settings.cap))
+
+    def prepare(self, counter: Counter) -> tuple[str, ...]:
+        """Gather what takes long before the first step, and return what a person should know."""
+        return tuple(line for provider in self.providers for line in provider.prepare(counter))
 
     def optimise(self, watch: Callable[[Progress], None], stop: Callable[[], bool]) -> bool:
         """Run until the budget is spent or `stop` says so, save, and return whether it is spent.

@@ -24,6 +24,7 @@ AT_LEAST: Mapping[str, float] = {
     "supervision.sky.weight": 0,
     "supervision.mono_prior.weight": 0,
     "supervision.defocus.weight": 0,
+    "supervision.multiview.weight": 0,
 }
 """A first Gaussian is as wide as three others are distant, so that four are the fewest."""
 AT_MOST: Mapping[str, float] = {"seed": 2**63 - 1}
@@ -43,6 +44,7 @@ SHARES = (
 POSITIVE = (
     "supervision.defocus.span",
     "supervision.mono_prior.cap",
+    "supervision.multiview.cap",
     "minutes",
     "learning_rates.means",
     "learning_rates.means_final",

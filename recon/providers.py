@@ -10,6 +10,7 @@ from recon.evidence.interface import Need, Provider
 from recon.evidence.lidar import LidarProvider
 from recon.evidence.sky_masks import SkyProvider
 from recon.evidence.store import Store
+from recon.match_provider import MatchProvider, MatchSettings
 from recon.prior_provider import PriorProvider
 from recon.priors.choose import PriorChoice, PriorName, choose_prior
 from recon.priors.file import DepthFiles
@@ -31,7 +32,7 @@ class PriorSettings:
 
 
 def providers_for(
-    needs: frozenset[Need], capture: Capture, prior: PriorSettings
+    needs: frozenset[Need], capture: Capture, prior: PriorSettings, matching: MatchSettings
 ) -> tuple[Provider, ...]:
     """Return who can tell what is needed; nobody for what the capture does not bring.
 
@@ -39,9 +40,11 @@ def providers_for(
         needs: of the terms in use.
         capture: what is fitted.
         prior: the user's choice.
+        matching: likewise.
 
     Raises:
-        DataError, ResourceError, UsageError: the prior's weights or files are not there.
+        DataError, ResourceError, UsageError: the weights or files of the prior or of the matcher
+            are not there.
     """
     known: list[Provider] = []
     completes_lidar = Need.PRIOR in needs and prior.model == "lidar"
@@ -49,6 +52,8 @@ def providers_for(
         known.append(LidarProvider(capture))
     if Need.SKY in needs and capture.lidar:
         known.append(SkyProvider())
+    if Need.MATCHES in needs and (matcher := matching.choose()) is not None:
+        known.append(MatchProvider(capture.train, matcher))
     if prior.model == "none":
         return tuple(known)
     if Need.PRIOR in needs:

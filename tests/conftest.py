@@ -9,6 +9,7 @@ from hypothesis import settings
 from recon.core import HAS_CORE
 from recon.evidence.blurred_photos import stack_of
 from recon.evidence.interface import DenseDepth, Evidence, SparseDepth
+from recon.evidence.store import FOLDER
 from recon.gaussians import Gaussians
 from recon.raster.reference import ReferenceRasterizer
 from recon.supervise import Sample
@@ -46,6 +47,14 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no real data at {folder} (set RECON_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep results between fits where no earlier run of the tests has left any."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER, str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture
@@ -97,5 +106,8 @@ def sample() -> Sample:
     places = random(40, 2) * torch.tensor([32.0, 24.0])
     lidar = SparseDepth(places, 2 + 2 * random(40), random(40))
     prior = DenseDepth(2 + 2 * random(24, 32), random(24, 32))
-    evidence = Evidence(lidar, sky, prior, stack_of(photo))
+    matched = SparseDepth(
+        random(30, 2) * torch.tensor([32.0, 24.0]), 2 + 2 * random(30), random(30)
+    )
+    evidence = Evidence(lidar, sky, prior, stack_of(photo), matched)
     return Sample(812, view, photo, None, render, gaussians, 2.0, evidence)

@@ -1,11 +1,17 @@
 """Photos of a textured wall, exact to the camera: what matchers and geometry are tried on."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import cv2
 import numpy as np
 import torch
 from captures import Scene
 from homographies import texture
+from jaxtyping import UInt8
 from scipy.spatial.transform import Rotation
+
+from recon.types import Camera, Capture, Photo, PointCloud, Similarity, Split, View
 
 DISTANCE = 4.0
 """Of the wall z = 0 from the cameras' line."""
@@ -34,6 +40,58 @@ def wall_scene(count: int = 4, width: int = 320, height: int = 240) -> Scene:
     colors = np.full(points.shape, 128, np.uint8)
     names = [f"wall_{i}.png" for i in range(count)]
     return Scene(names, poses, points, colors, width, height, fx, fy, cx, cy, photos=photos)
+
+
+class WallPhoto(Photo):
+    """A photo of the wall in memory; one that is held out must not be looked at."""
+
+    def __init__(self, photo: np.ndarray, held_out: bool) -> None:
+        self.photo, self.held_out = photo, held_out
+
+    def pixels(self) -> UInt8[torch.Tensor, "h w 3"]:
+        assert not self.held_out
+        return torch.from_numpy(self.photo)
+
+    def valid(self) -> None:
+        return None
+
+    def depth(self) -> None:
+        return None
+
+    def sky(self) -> None:
+        return None
+
+
+def wall_capture(scene: Scene, held_out: tuple[int, ...] = (), points: bool = False) -> Capture:
+    """A capture in memory, whose working frame is the scene's."""
+    size = (scene.fx, scene.fy, scene.cx, scene.cy, scene.width, scene.height)
+    views = tuple(
+        View(name, Camera(torch.from_numpy(pose).float(), *size), WallPhoto(photo, i in held_out))
+        for i, (name, pose, photo) in enumerate(
+            zip(scene.names, scene.world_to_camera, scene.photos, strict=True)
+        )
+    )
+    train = tuple(i for i in range(len(views)) if i not in held_out)
+    cloud = PointCloud(torch.from_numpy(scene.points).float(), torch.from_numpy(scene.colors))
+    return Capture(
+        Path("wall"),
+        "made",
+        views,
+        Split(train, held_out, "made"),
+        cloud if points else None,
+        False,
+        Similarity.shift(torch.zeros(3)),
+    )
+
+
+def from_one_place(scene: Scene) -> Scene:
+    """The same cameras, turned as they are, at one place."""
+    poses = []
+    for pose in scene.world_to_camera:
+        here = pose.copy()
+        here[:3, 3] = -here[:3, :3] @ np.array([0.0, 0.0, -DISTANCE])
+        poses.append(here)
+    return replace(scene, world_to_camera=poses)
 
 
 def wall_depth(world_to_camera: torch.Tensor, rays: torch.Tensor) -> torch.Tensor:

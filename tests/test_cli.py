@@ -206,7 +206,7 @@ def test_a_full_disk_ends_the_fit_and_keeps_the_checkpoint(scene: Path, tmp_path
         "sys.argv = ['recon', *sys.argv[1:]]; from recon.cli import main; main()"
     )
     arguments = ["fit", "--data", scene, "--output", run, "--steps", "60", "--checkpoint-every",
-                 "20", "--max-gaussians", "2000"]  # fmt: skip
+                 "20", "--max-gaussians", "2000", "--start", "random"]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         capture_output=True, text=True, check=False, timeout=300,
@@ -234,6 +234,8 @@ def test_a_fit_that_runs_out_of_memory_says_what_to_lower(scene: Path, tmp_path:
         "--max-gaussians",
         10**8,
         "--memory.regardless",
+        "--start",
+        "random",
     ]
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],

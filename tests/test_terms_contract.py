@@ -8,31 +8,46 @@ import torch
 from recon.config import Supervision
 from recon.densify.choose import own_terms
 from recon.densify.interface import Densify
-from recon.evidence.interface import Evidence
+from recon.evidence.interface import Evidence, SparseDepth
 from recon.losses.defocus import Defocus
 from recon.losses.lidar import Lidar
 from recon.losses.mono_prior import MonoPrior
+from recon.losses.multiview import Multiview
 from recon.losses.photometric import Photometric
 from recon.losses.regularize import Opacity, Scale
 from recon.losses.sky import Sky
 from recon.supervise import Sample, Term
 
-TERMS: list[Term] = [Photometric(), Lidar(), Sky(), MonoPrior(), Defocus(), Opacity(), Scale()]
+TERMS: list[Term] = [
+    Photometric(),
+    Lidar(),
+    Sky(),
+    MonoPrior(),
+    Defocus(),
+    Multiview(),
+    Opacity(),
+    Scale(),
+]
 
-PER_PIXEL: list[Term] = [Photometric(), Lidar(), Sky(), MonoPrior(), Defocus()]
+PER_PIXEL: list[Term] = [Photometric(), Lidar(), Sky(), MonoPrior(), Defocus(), Multiview()]
 """Those that compare pixels."""
 
 
 def changed(sample: Sample, where: torch.Tensor) -> Evidence:
     """The sample's evidence, with other values at some pixels."""
-    lidar, sky, prior = sample.evidence.lidar, sample.evidence.sky, sample.evidence.prior
-    assert lidar is not None
-    assert sky is not None
-    assert prior is not None
-    row, column = lidar.pixels[:, 1].long(), lidar.pixels[:, 0].long()
-    depth = torch.where(where[row, column], 3 * lidar.depth, lidar.depth)
-    dense = replace(prior, depth=torch.where(where, 3 * prior.depth, prior.depth))
-    return replace(sample.evidence, lidar=replace(lidar, depth=depth), sky=sky ^ where, prior=dense)
+    known = sample.evidence
+    assert known.lidar is not None
+    assert known.sky is not None
+    assert known.prior is not None
+    assert known.matches is not None
+    dense = replace(known.prior, depth=torch.where(where, 3 * known.prior.depth, known.prior.depth))
+    lidar, matches = (farther(sparse, where) for sparse in (known.lidar, known.matches))
+    return replace(known, lidar=lidar, sky=known.sky ^ where, prior=dense, matches=matches)
+
+
+def farther(known: SparseDepth, where: torch.Tensor) -> SparseDepth:
+    row, column = known.pixels[:, 1].long(), known.pixels[:, 0].long()
+    return replace(known, depth=torch.where(where[row, column], 3 * known.depth, known.depth))
 
 
 def by_name(term: Term) -> str:

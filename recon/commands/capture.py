@@ -3,11 +3,13 @@
 import hashlib
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import recon
 from recon import checkpoint
 from recon.checkpoint import Checkpoint
+from recon.commands.progress import counting
 from recon.config import FitSettings
 from recon.core import HAS_CORE, MISSING
 from recon.datasets.reader import identify, read_capture
@@ -18,6 +20,7 @@ from recon.raster.choose import Wish, choose_rasterizer
 from recon.raster.interface import Rasterizer
 from recon.run import Run
 from recon.scene import Scene
+from recon.start_points import with_points_from_matches
 from recon.types import Capture
 
 DEMO = Path(recon.__file__).parent / "demo"
@@ -42,13 +45,19 @@ def under_protocol(settings: FitSettings) -> FitSettings:
     return replace(settings, read=protocol.applied(settings.read, scene))
 
 
-def capture_of(settings: FitSettings, *, start_points: bool = True) -> Capture:
+def capture_of(settings: FitSettings, *, start_points: bool = True, quiet: bool = False) -> Capture:
     """Read the capture that a fit's settings name, with points to begin with if wanted.
 
     Raises:
         DataError: it cannot be read.
+        ResourceError: what would find points needs what is not there.
     """
-    return read_capture(resolve(settings.data), settings.read, start_points=start_points)
+    path, options = resolve(settings.data), settings.read
+    capture = read_capture(path, options, start_points=start_points)
+    if not (start_points and capture.train):
+        return capture
+    counter = partial(counting, quiet=quiet)
+    return with_points_from_matches(capture, options.start, settings.matching, counter)
 
 
 def rasterizer_for(wish: Wish) -> Rasterizer:

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from recon import run as run_folder
 from recon.arms import CLAIMS, Arm, chosen
 from recon.commands.capture import capture_of, fingerprint, newest, rasterizer_for, under_protocol
 from recon.commands.fit import finish
+from recon.commands.progress import counting
 from recon.comparison import MEASURES, RunScore, Verdict, interval, spread, verdicts
 from recon.config import FitSettings
 from recon.errors import DataError, StoppedError, UsageError
@@ -48,7 +50,7 @@ class Compare:
     """A folder for all runs, scores and verdicts."""
     arms: str = "plain,rgb2x,steps2x"
     """Names, with commas between them: plain, rgb2x (twice the photometric weight), steps2x,
-    lidar, l1-depth (needs --prior.model), full (every term as it is set)."""
+    lidar, l1-depth and defocus (need --prior.model), multiview, full (every term as it is set)."""
     seeds: int = 3
     """How many seeds each arm is fitted with, from --seed on."""
     equal_time: bool = False
@@ -66,9 +68,11 @@ class Compare:
         arms, settings = chosen(self.arms), under_protocol(self.settings.resolved())
         if self.equal_time and all(arm.name != "plain" for arm in arms):
             raise UsageError("--equal-time needs the arm plain, whose time the others get.")
-        capture, rasterizer = capture_of(settings), rasterizer_for(settings.backend)
-        check(arms, capture, settings)
-        bench = Bench(capture, rasterizer, self.quiet or self.json)
+        quiet = self.quiet or self.json
+        capture = capture_of(settings, quiet=quiet)
+        rasterizer = rasterizer_for(settings.backend)
+        check(arms, capture, settings, quiet)
+        bench = Bench(capture, rasterizer, quiet)
         steps = bench.run(self._jobs(arms, settings, "equal-steps"))
         tables = {"equal_steps": steps}
         if self.equal_time:
@@ -185,7 +189,7 @@ class Bench:
             ) from why
 
 
-def check(arms: Sequence[Arm], capture: Capture, settings: FitSettings) -> None:
+def check(arms: Sequence[Arm], capture: Capture, settings: FitSettings, quiet: bool) -> None:
     """Refuse arms that could not be what they are called, before anything is run.
 
     Raises:
@@ -196,11 +200,16 @@ def check(arms: Sequence[Arm], capture: Capture, settings: FitSettings) -> None:
             f"{capture.path}: no view is held out, so nothing can be compared. Use --hold-every 8."
         )
     for arm in arms:
-        given = {p.gives for p in providers_for(arm.needs, capture, settings.prior)}
+        providers = providers_for(arm.needs, capture, settings.prior, settings.matching)
+        for provider in providers:
+            for warning in provider.prepare(partial(counting, quiet=quiet)):
+                print(f"{arm.name}: {warning}", file=sys.stderr)
+        given = {p.gives for p in providers if not p.knows_nothing}
         for need in arm.needs - given:
             raise DataError(
                 f"--arms {arm.name}: needs {need.value}, which {capture.path} does not bring or "
-                "the flags do not ask for (--prior.model, --drive.lidar). Leave the arm out."
+                "the flags do not ask for (--prior.model, --drive.lidar, --matching.matcher). "
+                "Leave the arm out."
             )
 
 

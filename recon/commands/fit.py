@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from recon.commands.capture import (
     under_protocol,
 )
 from recon.commands.evaluate import describe, evaluate
-from recon.commands.progress import ProgressLine, clock
+from recon.commands.progress import ProgressLine, clock, counting
 from recon.commands.stop import StopRequest
 from recon.commands.tensorboard import TensorBoard
 from recon.config import FitSettings
@@ -53,7 +54,7 @@ class Fit:
     def __call__(self) -> None:
         """Start a run."""
         settings = under_protocol(self.settings.resolved())
-        capture = capture_of(settings)
+        capture = capture_of(settings, quiet=self.quiet)
         rasterizer = rasterizer_for(settings.backend)
         check_memory(settings, Workload.of(capture), rasterizer.device)
         surroundings = run_folder.surroundings(rasterizer.name, fingerprint(capture), settings.seed)
@@ -129,6 +130,11 @@ def finish(
         StoppedError: the user stopped it; a checkpoint was written.
     """
     run = fitting.run
+    for warning in fitting.prepare(partial(counting, quiet=quiet)):
+        if warning not in capture.warnings:
+            run.log(warning)
+            if not quiet:
+                print(f"  {warning}", file=sys.stderr)
     with ExitStack() as open_:
         watchers: list[Callable[[Progress], None]] = [
             open_.enter_context(ProgressLine(fitting.settings.budget, fitting.step, quiet))

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from recon.counter import Counter, silent
 from recon.defocus.stack import BlurStack
 from recon.types import View
 
@@ -21,6 +22,7 @@ class Need(enum.Enum):
     PRIOR = "a depth prior"
     STACK = "blurred photos"
     SKY = "sky masks"
+    MATCHES = "matches between photos"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,8 @@ class Evidence:
     prior: DenseDepth | None = None
     stack: BlurStack | None = None
     """The photo, blurred; at a size of its own."""
+    matches: SparseDepth | None = None
+    """Depth at pixels that match in other photos."""
 
     def resized(self, view: View, width: int, height: int) -> "Evidence":
         """Return the evidence for the view's photo at another size."""
@@ -90,6 +94,7 @@ class Evidence:
             sky=None if self.sky is None else _all_of(self.sky, width, height),
             prior=None if self.prior is None else self.prior.resized(width, height),
             stack=self.stack,
+            matches=None if self.matches is None else self.matches.scaled(*scale),
         )
 
     def to(self, device: torch.device) -> "Evidence":
@@ -99,6 +104,7 @@ class Evidence:
             sky=None if self.sky is None else self.sky.to(device),
             prior=None if self.prior is None else self.prior.to(device),
             stack=None if self.stack is None else self.stack.to(device),
+            matches=None if self.matches is None else self.matches.to(device),
         )
 
 
@@ -106,6 +112,19 @@ class Provider(abc.ABC):
     """Knows one kind of evidence about the views of a capture."""
 
     gives: ClassVar[Need]
+
+    def prepare(self, counter: Counter = silent) -> tuple[str, ...]:
+        """Do what takes long before views are asked for; else the first `add` does it.
+
+        Returns:
+            What a person should know of it.
+        """
+        return ()
+
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether it has nothing to say of any view; it may take long to find out."""
+        return False
 
     @abc.abstractmethod
     def add(self, evidence: Evidence, view: View) -> Evidence:
