@@ -23,6 +23,8 @@ AT_LEAST: Mapping[str, float] = {
     "supervision.lidar.weight": 0,
     "supervision.sky.weight": 0,
     "supervision.mono_prior.weight": 0,
+    "supervision.mono_prior.correlation": 0,
+    "supervision.mono_prior.edge_aware": 0,
     "supervision.defocus.weight": 0,
     "supervision.multiview.weight": 0,
 }

@@ -1,8 +1,12 @@
 """Start points from matches: on the wall, from training photos, or a reason why there are none."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from captures import write_transforms
 from planes import from_one_place, wall_capture, wall_scene
 
 from recon.match_provider import MatchSettings
@@ -68,3 +72,17 @@ def test_hardly_any_points_are_none() -> None:
         photo[60:], photo[:, 75:] = 128, 128
     warning = failed(wall_capture(replace(SCENE, photos=photos)), MatchSettings())
     assert "fewer than 30" in warning or "nothing to triangulate" in warning
+
+
+def test_a_camera_that_only_turns_is_fitted_with_a_warning(tmp_path: Path) -> None:
+    write_transforms(tmp_path / "wall", from_one_place(wall_scene(3, 64, 48)))
+    done = subprocess.run(
+        [sys.executable, "-m", "recon.cli", "fit", "--data", str(tmp_path / "wall"),
+         "--start", "matches", "--output", str(tmp_path / "run"), "--hold-every", "0",
+         "--steps", "5", "--max-gaussians", "200"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "begins at random: no two of 3 views" in done.stderr
+    assert "matches do not supervise this fit: no two of 3 views" in done.stderr
+    assert (tmp_path / "run" / "scene.ply").is_file()

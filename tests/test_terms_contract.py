@@ -18,18 +18,29 @@ from recon.losses.regularize import Opacity, Scale
 from recon.losses.sky import Sky
 from recon.supervise import Sample, Term
 
+SHAPED = MonoPrior(compare="depth", correlation=0.5, edge_aware=4.0)
+
 TERMS: list[Term] = [
     Photometric(),
     Lidar(),
     Sky(),
     MonoPrior(),
+    SHAPED,
     Defocus(),
     Multiview(),
     Opacity(),
     Scale(),
 ]
 
-PER_PIXEL: list[Term] = [Photometric(), Lidar(), Sky(), MonoPrior(), Defocus(), Multiview()]
+PER_PIXEL: list[Term] = [
+    Photometric(),
+    Lidar(),
+    Sky(),
+    MonoPrior(),
+    SHAPED,
+    Defocus(),
+    Multiview(),
+]
 """Those that compare pixels."""
 
 
