@@ -1,4 +1,4 @@
-"""A virtual lens holds the rendered depth: the photo, blurred by it, against that by a prior."""
+"""A virtual lens holds the rendered depth: what it blurs by it, against what by a prior's."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -8,37 +8,36 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from recon.defocus.stack import from_stack
+from recon.defocus.operator import blur
+from recon.defocus.stack import BlurStack, from_stack
 from recon.evidence.interface import Need
 from recon.losses.functional import masked_mean, photometric
+from recon.losses.virtual_lens import Focus, virtual_lens
 from recon.raster.interface import NEAR as NEAR_PLANE
 from recon.supervise import Sample, Term
+from recon.types import ThinLens
 
 LEAST_ALPHA = 0.05
 """Fainter pixels have no depth worth moving."""
 NEAREST = 0.1 * NEAR_PLANE
 """Depths below this are not the rasterizer's, and their inverses overflow."""
-REFERENCE_WIDTH = 360
-"""px; `span` is meant for photos of this width and scales with it."""
-NEAR, FAR = 0.98, 0.02
-"""Quantiles of the prior's inverse depth that count as the range's ends."""
-OUTSIDE = (1.2, 0.8)
-"""Planes of focus before and behind the range, in units of its ends' inverse depth."""
-QUANTILES = (0.15, 0.5, 0.85)
-
-Focus = Literal["outside", "infinity", "median", "quantiles"]
+CONSTANT = 6.0
+"""px; the circle of confusion everywhere, where it is constant."""
 
 
 @dataclass(frozen=True)
 class Defocus(Term):
-    """The photo blurred with the rendered depth against the photo blurred with the prior's.
+    """A photo blurred by the rendered depth against the photo blurred by the prior's depth.
 
-    Both go through one thin lens, c = K |1/z - 1/s|. The gradient goes to depth only, since the
-    photo is the same on both sides: unlike blurring the render, colours cannot answer for depth.
+    Both go through one thin lens, c = K |1/z - 1/s|.
     """
 
     weight: float = 15.0
     """Multiplier; 0 leaves the term out."""
+    form: Literal["photo", "render"] = "photo"
+    """What is blurred by the rendered depth. photo: the photo itself; colours cannot answer for
+    depth then. render: the rendered colours, as the method this follows has it; what differs is
+    mostly colour, and says little of depth."""
     span: float = 10.0
     """The lens' strength K is such that circles of confusion span so many pixels over the depth
     range of each photo's prior, in a photo 360 px wide."""
@@ -52,6 +51,11 @@ class Defocus(Term):
     """Share of the fit after which it is silent."""
     ssim_weight: float = 0.2
     """Share of the structural part, in [0, 1]."""
+    colors: bool = False
+    """Let the form render move colours too, not only depth."""
+    circles: Literal["continuous", "rounded", "constant"] = "continuous"
+    """For controls: rounded to whole pixels they pass no gradient to depth, and constant ones know
+    no depth at all."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({Need.PRIOR, Need.STACK})
 
@@ -68,40 +72,39 @@ class Defocus(Term):
         use = seen & known
         if not bool(use.any()):
             return 0.0 * render.alpha.sum()
-        strength, plane = self.lens(goal[known], sample.step, stack.size[1])
-        target = from_stack(stack, strength * (goal - plane))
-        blurred = from_stack(stack, strength * (mine - plane))
+        lens = virtual_lens(goal[known], self.span, self.focus, sample.step, stack.size[1])
+        blurred, target = self._blurred(
+            stack, render.color, self._circles(mine, lens), self._circles(goal, lens)
+        )
         confidence = _pooled(prior.confidence, stack.size)[..., None]
         l1 = masked_mean((blurred - target).abs() * confidence, use)
-        reached = (255 * target).round().to(torch.uint8)
+        reached = (255 * target.clamp(0, 1)).round().to(torch.uint8)
         structure = photometric(blurred, reached, use & (confidence[..., 0] > 0.5), 1.0).loss
         return (1 - self.ssim_weight) * l1 + self.ssim_weight * structure
 
-    def lens(
-        self, inverse: Float[Tensor, " n"], step: int, width: int
-    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Return the virtual lens for one photo at one step.
+    def _circles(self, inverse: Float[Tensor, "h w"], lens: ThinLens) -> Float[Tensor, "h w"]:
+        """Return signed circles of confusion, in px, with a gradient only if continuous."""
+        match self.circles:
+            case "continuous":
+                return lens.strength * (lens.inverse_focus - inverse)
+            case "rounded":
+                return (lens.strength * (lens.inverse_focus - inverse)).detach().round()
+            case "constant":
+                return torch.full_like(inverse, CONSTANT).detach()
 
-        Args:
-            inverse: of the prior's depth, where it is known.
-            step: chooses among planes that take turns.
-            width: of the photo that is blurred, in px.
-
-        Returns:
-            The strength K, in px times the capture's unit, and the inverse of the focus distance.
-        """
-        near, far = inverse.quantile(NEAR), inverse.quantile(FAR)
-        range_ = (near - far).clamp(min=1e-3 * float(near))
-        strength = self.span * width / REFERENCE_WIDTH / range_
-        match self.focus:
-            case "infinity":
-                return self.span * width / REFERENCE_WIDTH / near, torch.zeros_like(near)
-            case "outside":
-                return strength, OUTSIDE[0] * near if step % 2 == 0 else OUTSIDE[1] * far
-            case "median":
-                return strength, inverse.quantile(0.5)
-            case "quantiles":
-                return strength, inverse.quantile(QUANTILES[step % 3])
+    def _blurred(
+        self,
+        stack: BlurStack,
+        color: Float[Tensor, "y x 3"],
+        mine: Float[Tensor, "h w"],
+        goal: Float[Tensor, "h w"],
+    ) -> tuple[Float[Tensor, "h w 3"], Float[Tensor, "h w 3"]]:
+        """Return what the rendered depth blurs, and what the prior's depth does."""
+        if self.form == "photo":
+            return from_stack(stack, mine), from_stack(stack, goal)
+        rendered = (color if self.colors else color.detach()).clamp(0, 1)
+        small = torch.stack([_pooled(c, stack.size) for c in rendered.unbind(-1)], -1)
+        return blur(small, mine), blur(stack.sharp, goal)
 
 
 def pooled_inverse(

@@ -68,6 +68,34 @@ def _keeping(*kept: str) -> Change:
     return lambda settings: replace(settings, supervision=only(settings.supervision, *kept))
 
 
+def _lens_by(**changes: Any) -> Change:
+    """Keep the defocus term alone, with other settings."""
+
+    def change(settings: FitSettings) -> FitSettings:
+        alone = only(settings.supervision, "defocus")
+        return replace(
+            settings, supervision=replace(alone, defocus=replace(alone.defocus, **changes))
+        )
+
+    return change
+
+
+def _shuffled(kept: str) -> Change:
+    def change(settings: FitSettings) -> FitSettings:
+        alone = only(settings.supervision, kept)
+        prior = replace(settings.prior, shuffled=True)
+        return replace(settings, supervision=alone, prior=prior)
+
+    return change
+
+
+LENS = frozenset({Need.PRIOR, Need.STACK})
+AS_PUBLISHED: Mapping[str, Any] = {
+    "form": "render", "colors": True, "focus": "median", "weight": 1.0,
+}  # fmt: skip
+"""Blurred renders against blurred photos, focused at the median, moving colours as well."""
+
+
 ARMS: Mapping[str, Arm] = {
     arm.name: arm
     for arm in (
@@ -85,7 +113,37 @@ ARMS: Mapping[str, Arm] = {
             "defocus",
             "and the virtual lens: the photo blurred with rendered against prior depth",
             _keeping("defocus"),
-            frozenset({Need.PRIOR, Need.STACK}),
+            LENS,
+        ),
+        Arm(
+            "render",
+            "and the virtual lens on the render: blurred with its own depth, which alone moves",
+            _lens_by(form="render", begin=0.3),
+            LENS,
+        ),
+        Arm(
+            "published",
+            "and the virtual lens on the render, focused at the median, which moves colours too",
+            _lens_by(**AS_PUBLISHED),
+            LENS,
+        ),
+        Arm(
+            "constant",
+            "and the same with one blur everywhere, which knows no depth",
+            _lens_by(**AS_PUBLISHED, circles="constant"),
+            LENS,
+        ),
+        Arm(
+            "rounded",
+            "and the same with blurs of whole pixels, which pass no gradient to depth",
+            _lens_by(**AS_PUBLISHED, circles="rounded"),
+            LENS,
+        ),
+        Arm(
+            "shuffled",
+            "and the virtual lens with another photo's prior",
+            _shuffled("defocus"),
+            LENS,
         ),
         Arm(
             "multiview",
@@ -103,6 +161,14 @@ CLAIMS = (
     Claim("l1-depth", "plain", "the prior's depth, by L1, helps"),
     Claim("defocus", "plain", "the virtual lens helps"),
     Claim("defocus", "l1-depth", "the virtual lens does more than L1 on the same prior"),
+    Claim("render", "plain", "blurring the render, moving depth alone, helps"),
+    Claim("render", "defocus", "blurring the render does more than blurring the photo"),
+    Claim("published", "plain", "blurring the render as published helps"),
+    Claim("published", "constant", "blurring as published does more than one blur everywhere"),
+    Claim("published", "rounded", "the gradient from blur to depth helps"),
+    Claim("published", "steps2x", "blurring as published does more than twice the steps"),
+    Claim("constant", "plain", "comparing blurred pictures helps, without any depth"),
+    Claim("shuffled", "plain", "a lens with the wrong photo's prior helps"),
     Claim("multiview", "plain", "multi-view consistency helps"),
     Claim("multiview", "l1-depth", "multi-view consistency does more than L1 on a prior"),
     Claim("full", "plain", "all supervision together helps"),

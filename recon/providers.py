@@ -8,6 +8,7 @@ from recon.evidence.blurred_photos import StackProvider
 from recon.evidence.depth_files import DepthFileProvider
 from recon.evidence.interface import Need, Provider
 from recon.evidence.lidar import LidarProvider
+from recon.evidence.shuffled import Shuffled
 from recon.evidence.sky_masks import SkyProvider
 from recon.evidence.store import Store
 from recon.match_provider import MatchProvider, MatchSettings
@@ -29,6 +30,14 @@ class PriorSettings:
     cache, a download."""
     folder: Path | None = None
     """For file: depth maps under the photos' names."""
+    scale: Literal["points", "own"] = "points"
+    """Of networks' depth: fitted in each photo to the capture's points, or the prior's own, for
+    metric priors on captures in metres."""
+    neighbours: int = 2
+    """Training photos beside each with whose priors its own must agree to be believed; 0 asks
+    none."""
+    shuffled: bool = False
+    """Give each photo the prior of another one: a control, which must not help."""
 
 
 def providers_for(
@@ -57,7 +66,8 @@ def providers_for(
     if prior.model == "none":
         return tuple(known)
     if Need.PRIOR in needs:
-        known.append(_prior_provider(prior, capture))
+        provider = _prior_provider(prior, capture)
+        known.append(Shuffled(provider, capture.train) if prior.shuffled else provider)
     if Need.STACK in needs:
         known.append(StackProvider())
     return tuple(known)
@@ -69,4 +79,7 @@ def _prior_provider(settings: PriorSettings, capture: Capture) -> Provider:
         return DepthFileProvider()
     files = None if settings.folder is None else DepthFiles(settings.folder)
     chosen = choose_prior(PriorChoice(model, settings.weights, files))
-    return PriorProvider(chosen, capture, Store())
+    # Completed LiDAR is no opinion about the photo, that neighbours could share or not.
+    neighbours = 0 if model == "lidar" else settings.neighbours
+    own_scale = settings.scale == "own"
+    return PriorProvider(chosen, capture, Store(), own_scale=own_scale, neighbours=neighbours)

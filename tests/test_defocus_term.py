@@ -8,6 +8,7 @@ import torch
 from recon.evidence.blurred_photos import stack_of
 from recon.evidence.interface import DenseDepth, Evidence
 from recon.losses.defocus import Defocus, Focus, pooled_inverse
+from recon.losses.virtual_lens import virtual_lens
 from recon.supervise import Sample
 
 SIZE = (48, 64)
@@ -91,14 +92,14 @@ def test_depths_that_mean_nothing_give_no_gradient_that_is_not_finite(textured: 
     assert float(Defocus().penalty(blind).detach()) == 0
 
 
-def test_the_span_is_the_lens(textured: Sample) -> None:
+def test_the_span_is_the_lens() -> None:
     """Blur changes by `span` pixels, at 360 px, between the ends of the range."""
     inverse = torch.linspace(0.1, 0.5, 1001)
-    strength, _ = Defocus(span=9.0).lens(inverse, 0, 720)
+    strength = virtual_lens(inverse, 9.0, "outside", 0, 720).strength
     near, far = inverse.quantile(0.98), inverse.quantile(0.02)
     assert float(strength * (near - far)) == pytest.approx(18.0, rel=1e-4)
     for step, low, high in ((0, 0.5, 0.7), (1, 0.05, 0.1)):
-        _, plane = Defocus().lens(inverse, step, 720)
+        plane = virtual_lens(inverse, 10.0, "outside", step, 720).inverse_focus
         assert low < float(plane) < high
 
 
@@ -109,3 +110,55 @@ def test_pooling_leaves_out_what_is_not_drawn() -> None:
     assert bool(known)
     _, known = pooled_inverse(depth, torch.tensor([[True, False], [False, False]]), (1, 1))
     assert not bool(known)
+
+
+def gradient_of(taken: Sample, term: Defocus) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """The gradients of depth and colour."""
+    depth = taken.render.expected_depth.detach().clone().requires_grad_()
+    color = torch.full((*SIZE, 3), 0.4, requires_grad=True)
+    render = replace(taken.render, expected_depth=depth, color=color)
+    penalty = term.penalty(replace(taken, render=render))
+    if penalty.requires_grad:
+        torch.autograd.backward(penalty)
+    return depth.grad, color.grad
+
+
+def test_the_form_render_moves_colours_only_if_asked(textured: Sample) -> None:
+    _, color = gradient_of(textured, Defocus(form="render", span=50.0))
+    assert color is None
+    _, color = gradient_of(textured, Defocus(form="render", colors=True))
+    assert color is not None
+    assert bool(color.any())
+
+
+def test_a_render_like_the_photo_costs_nothing_in_the_form_render(textured: Sample) -> None:
+    prior = textured.evidence.prior
+    assert prior is not None
+    render = replace(
+        textured.render, expected_depth=prior.depth, color=textured.photo.float() / 255
+    )
+    term = Defocus(form="render", span=50.0)
+    assert float(term.penalty(replace(textured, render=render))) == pytest.approx(0, abs=1e-3)
+
+
+def test_the_form_render_pulls_a_photo_s_depth_to_the_prior(textured: Sample) -> None:
+    """With the colours of the photo, both forms see the same."""
+    depth = textured.render.expected_depth
+    prior = textured.evidence.prior
+    assert prior is not None
+    render = replace(textured.render, color=textured.photo.float() / 255)
+    term = Defocus(form="render", span=50.0)
+    torch.autograd.backward(term.penalty(replace(textured, render=render)))
+    assert depth.grad is not None
+    right = (depth.detach() - prior.depth) * depth.grad > 0
+    share = (depth.grad.abs() * right).sum() / depth.grad.abs().sum()
+    assert float(share) > 0.7
+
+
+@pytest.mark.parametrize("circles", ["rounded", "constant"])
+@pytest.mark.parametrize("form", ["photo", "render"])
+def test_controls_pass_no_gradient_to_depth(textured: Sample, form: str, circles: str) -> None:
+    term = Defocus(form=form, circles=circles, colors=True)  # type: ignore[arg-type]
+    depth, color = gradient_of(textured, term)
+    assert depth is None or not bool(depth.any())
+    assert (color is not None and bool(color.any())) == (form == "render")

@@ -1,5 +1,6 @@
 """Priors in a fit: predicted once, brought to the capture's scale, refused where that fails."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,11 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from recon.camera import unproject
-from recon.errors import DataError
-from recon.evidence.interface import Evidence
+from recon.errors import DataError, UsageError
+from recon.evidence.interface import DenseDepth, Evidence, Need, Provider
+from recon.evidence.shuffled import Shuffled
 from recon.evidence.store import Store
-from recon.prior_provider import PriorProvider
+from recon.prior_provider import PriorProvider, nearest_views
 from recon.priors.interface import DepthPrior, Frame, PriorDepth
 from recon.types import (
     Camera,
@@ -126,3 +128,59 @@ def test_without_points_only_metres_can_be_taken(tmp_path: Path) -> None:
         provider = PriorProvider(Guess(1.1, kind), taken, Store(tmp_path))
         with pytest.raises(DataError, match="scale of the prior guess"):
             provider.add(Evidence(), taken.views[0])
+
+
+def view_at(name: str, x: float, turned: float = 0.0) -> View:
+    pose = torch.eye(4, dtype=torch.float64)
+    cos, sin = math.cos(turned), math.sin(turned)
+    pose[:3, :3] = torch.tensor([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=torch.float64)
+    pose[:3, 3] = -pose[:3, :3] @ torch.tensor([x, 0, 0], dtype=torch.float64)
+    camera = Camera(pose, 30.0, 30.0, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT)
+    return View(name, camera, Grey())
+
+
+def test_neighbours_are_near_and_look_the_same_way() -> None:
+    views = [view_at("a", 0), view_at("b", 3), view_at("c", 1), view_at("d", 0.5, turned=1.6)]
+    views.append(view_at("e", 0))
+    assert [v.name for v in nearest_views(views[0], views, 2)] == ["c", "b"]
+    assert nearest_views(views[0], views, 0) == []
+
+
+def test_what_neighbours_contradict_is_believed_less(tmp_path: Path) -> None:
+    """A wall at 8 m seen from two places; in one corner one prior says 5 m."""
+    views = (view_at("a", 0), view_at("b", 0.4))
+    alone = replace(capture(points=False, metric=True), views=views, split=Split((0, 1), (), ""))
+
+    class Wall(Guess):
+        def predict(self, frame: Frame) -> PriorDepth:
+            z = torch.full((HEIGHT, WIDTH), 8.0)
+            if frame.name == "a":
+                z[:10, 10:20] = 5.0
+            return PriorDepth(DepthMap(z, torch.ones_like(z).bool(), DepthKind.METRIC))
+
+    provider = PriorProvider(
+        Wall(1.0, DepthKind.METRIC), alone, Store(tmp_path), own_scale=True, neighbours=1
+    )
+    prior = provider.add(Evidence(), views[0]).prior
+    assert prior is not None
+    assert float(prior.confidence[:10, 12:18].max()) < 0.2
+    assert float(prior.confidence[15:, 5:30].min()) > 0.85
+
+
+def test_shuffled_priors_are_those_of_other_photos() -> None:
+    views = tuple(view_at(str(i), float(i)) for i in range(5))
+
+    class Numbered(Provider):
+        gives = Need.PRIOR
+
+        def add(self, evidence: Evidence, view: View) -> Evidence:
+            z = torch.full((HEIGHT, WIDTH), float(view.name))
+            return replace(evidence, prior=DenseDepth(z, torch.ones_like(z)))
+
+    shuffled = Shuffled(Numbered(), views)
+    found = [shuffled.add(Evidence(), view).prior for view in views]
+    numbers = [int(prior.depth[0, 0]) for prior in found if prior is not None]
+    assert sorted(numbers) == [0, 1, 2, 3, 4]
+    assert all(number != i for i, number in enumerate(numbers))
+    with pytest.raises(UsageError, match="two"):
+        Shuffled(Numbered(), views[:1])

@@ -36,6 +36,12 @@ class BlurStack:
         """Rows and columns."""
         return self.images.shape[0], self.images.shape[1]
 
+    @property
+    def sharp(self) -> Float[Tensor, "h w 3"]:
+        """The least blurred image, 0 to 1."""
+        first = self.images[:, :, 0]
+        return first.float() / 255 if first.dtype == torch.uint8 else first
+
     def to(self, device: torch.device) -> "BlurStack":
         """Return it on another device."""
         return BlurStack(self.cocs, self.images.to(device))
