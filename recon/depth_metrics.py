@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from recon.types import DepthKind, DepthMap
@@ -86,13 +86,15 @@ def score_depth(
     """
     if truth.kind is not DepthKind.METRIC:
         raise ValueError(f"depth errors need a metric truth, and this one is {truth.kind.value}")
-    z, true_z = predicted.double(), truth.z.double()
-    known = truth.valid
-    ranges = tuple(
-        _score_pixels(z, true_z, known & (low <= true_z) & (true_z < high)) for low, high in RANGES
+    known = truth.valid.numpy(force=True)
+    z, true_z = (t.double().numpy(force=True)[known] for t in (predicted, truth.z))
+    at_edges = (depth_edges(truth) if edges is None else edges).numpy(force=True)[known]
+    pixels = _Pixels.of(z, true_z)
+    return DepthReport(
+        pixels.score(np.ones(len(z), np.bool_)),
+        tuple(pixels.score((low <= true_z) & (true_z < high)) for low, high in RANGES),
+        pixels.score(at_edges),
     )
-    at_edges = _score_pixels(z, true_z, depth_edges(truth) if edges is None else known & edges)
-    return DepthReport(_score_pixels(z, true_z, known), ranges, at_edges)
 
 
 def mean_depth_score(reports: Iterable[DepthReport]) -> DepthReport:
@@ -121,28 +123,54 @@ def _jumps(truth: DepthMap, reach: int, ratio: float) -> Bool[Tensor, "h w"]:
     return torch.from_numpy(valid & (deepest / ratio > nearest))
 
 
-def _score_pixels(
-    z: Float[Tensor, "h w"], true_z: Float[Tensor, "h w"], known: Bool[Tensor, "h w"]
-) -> DepthScore:
-    compared = known & torch.isfinite(z) & (z > 0)
-    count, total = int(compared.sum()), int(known.sum())
-    z, true_z = z[compared], true_z[compared]
-    error = (z - true_z).abs()
-    ratio = torch.maximum(z / true_z, true_z / z)
-    return DepthScore(
-        mae=float(error.mean()),
-        median=_median(error),
-        abs_rel=float((error / true_z).mean()),
-        sq_rel=float((error**2 / true_z).mean()),
-        rmse=float((error**2).mean().sqrt()),
-        rmse_log=float((z / true_z).log().square().mean().sqrt()),
-        delta1=float((ratio < 1.25).double().mean()),
-        delta2=float((ratio < 1.25**2).double().mean()),
-        delta3=float((ratio < 1.25**3).double().mean()),
-        coverage=count / total if total else math.nan,
-        compared=count,
-        known=total,
-    )
+@dataclass(frozen=True, eq=False)
+class _Pixels:
+    """What each pixel with truth adds to the scores, computed once for all parts of an image."""
+
+    compared: Bool[np.ndarray, " n"]
+    """Those that hold a prediction."""
+    off: Float64[np.ndarray, "8 c"]
+    """Of the compared: absolute error, the same and its square over the truth, square, squared
+    logarithm, and whether the ratio is below each delta's bound."""
+
+    @staticmethod
+    def of(z: Float64[np.ndarray, " n"], true_z: Float64[np.ndarray, " n"]) -> "_Pixels":
+        compared = np.isfinite(z) & (z > 0)
+        z, true_z = z[compared], true_z[compared]
+        off = np.empty((8, len(z)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            np.abs(z - true_z, out=off[0])
+            np.divide(off[0], true_z, out=off[1])
+            np.multiply(off[0], off[1], out=off[2])
+            np.square(off[0], out=off[3])
+            np.square(np.log(z / true_z), out=off[4])
+            ratio = np.maximum(z / true_z, true_z / z)
+        for row, power in zip(off[5:], (1, 2, 3), strict=True):
+            row[:] = ratio < 1.25**power
+        return _Pixels(compared, off)
+
+    def score(self, part: Bool[np.ndarray, " n"]) -> DepthScore:
+        """Return the scores over a part of the pixels with truth."""
+        places = np.flatnonzero(part[self.compared])
+        whole = len(places) == self.off.shape[1]
+        off = self.off if whole else self.off.take(places, axis=1)
+        total, count = int(part.sum()), off.shape[1]
+        means = off.mean(axis=1).tolist() if count else [math.nan] * len(off)
+        mae, abs_rel, sq_rel, square, log_square, delta1, delta2, delta3 = means
+        return DepthScore(
+            mae=mae,
+            median=_median(off[0]),
+            abs_rel=abs_rel,
+            sq_rel=sq_rel,
+            rmse=math.sqrt(square),
+            rmse_log=math.sqrt(log_square),
+            delta1=delta1,
+            delta2=delta2,
+            delta3=delta3,
+            coverage=count / total if total else math.nan,
+            compared=count,
+            known=total,
+        )
 
 
 def _mean_depth(scores: Iterable[DepthScore]) -> DepthScore:
@@ -163,12 +191,9 @@ def _mean_depth(scores: Iterable[DepthScore]) -> DepthScore:
     )
 
 
-def _median(values: Float[Tensor, " n"]) -> float:
-    """Return the mean of the two middle values, which `torch.median` does not."""
-    if not len(values):
-        return math.nan
-    ordered = values.sort().values
-    return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
+def _median(values: Float64[np.ndarray, " c"]) -> float:
+    """Return the middle value, or the mean of the two."""
+    return float(np.median(values)) if len(values) else math.nan
 
 
 def _mean(values: Iterable[float]) -> float:

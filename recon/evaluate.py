@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from recon.ahead import each
 from recon.depth_metrics import score_depth
 from recon.drive_types import Boxes, moving_tracks
 from recon.error_strip import error_strip
@@ -130,10 +131,14 @@ def score(
     files, judge = files or prediction_files(folder, views), judge or Judge()
     stems = file_stems([view.name for view in views])
     rows = {}
+
+    def judged(view: View) -> tuple[ViewScore, Picture]:
+        return judge.score(view, files[view.name].load(view.camera), metric)
+
     # In the order of time, so that a sweep is read once for all cameras.
-    for view in sorted(views, key=lambda view: view.step or 0):
+    in_time = sorted(views, key=lambda view: view.step or 0)
+    for view, (scored, strip) in zip(in_time, each(judged, in_time), strict=True):
         mine = files[view.name]
-        scored, strip = judge.score(view, mine.load(view.camera), metric)
         write_png(folder / "strips" / f"{stems[view.name]}.png", strip)
         rows[view.name] = replace(
             scored,
