@@ -21,8 +21,8 @@ from recon.errors import DataError, ResourceError, UsageError
 from recon.words import counted
 
 LENSES = {"radial": "SIMPLE_RADIAL", "opencv": "OPENCV", "fisheye": "OPENCV_FISHEYE"}
-NEIGHBOURS = 10
-"""Photos of a video are matched with as many that follow, and those 16, 32, ... 512 further on."""
+DOUBLINGS = 10
+"""Photos of a video are matched with those 1, 2, 4, ... 512 further on."""
 GLANCE = 0.3
 """Seconds between looks at how far COLMAP is."""
 
@@ -32,8 +32,8 @@ class PoseSettings:
     """How poses are found."""
 
     order: Literal["photos", "video"] = "photos"
-    """photos: in any order, each is matched with each. video: only with those soon before and
-    after it, by name, which takes far less time."""
+    """photos: in any order, each is matched with each. video: with those 1, 2, 4, ... 512
+    further on, by name, which takes far less time."""
     cameras: Literal["shared", "each"] = "shared"
     """shared: photos of one folder, size and focal length (EXIF) share a camera. each: every photo
     has its own."""
@@ -85,7 +85,7 @@ def find_poses(photos: Path, output: Path, settings: PoseSettings, progress: Pro
         job = {
             "photos": str(photos),
             "groups": groups(headers, settings.cameras == "each"),
-            "video": settings.order == "video",
+            "video": DOUBLINGS if settings.order == "video" else 0,
             "lens": LENSES[settings.lens],
             "longest_edge": settings.longest_edge,
         }
@@ -152,8 +152,7 @@ def pairs(photos: int, video: bool) -> int:
     """Count the pairs that COLMAP will match."""
     if not video:
         return photos * (photos - 1) // 2
-    steps = {*range(1, NEIGHBOURS + 1), *(2**i for i in range(NEIGHBOURS))}
-    return sum(max(0, photos - step) for step in steps)
+    return sum(max(0, photos - 2**i) for i in range(DOUBLINGS))
 
 
 def run(job: dict[str, Any], work: Path, pairs: int, progress: Progress) -> Registration:

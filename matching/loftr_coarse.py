@@ -99,20 +99,21 @@ class LoftrCoarse(Matcher[Described]):
             features = placed.flatten(2).transpose(1, 2).contiguous()
         return Described(features, coarse.shape[-1], halves(values, 2), scale)
 
-    def pair(self, a: Described, b: Described) -> Matches:
-        """Match cells, and refine."""
+    def cells(self, a: Described, b: Described) -> Matches:
+        """Match cells; the matches are their centres, in the pixels that the network sees."""
         with torch.no_grad():
             transformer = self.network.get_submodule("loftr_coarse")
             seen_a, seen_b = transformer(a.features, b.features)
         index_a, index_b, confidence = _mutual(seen_a[0], seen_b[0], self.settings.confidence)
-        cells = [
-            torch.stack([index % x.columns, index // x.columns], dim=1) * float(CELL) + 0.5
-            for index, x in ((index_a, a), (index_b, b))
-        ]
-        found, error = refined(a.halves, b.halves, *cells)
+        return Matches(_centres(index_a, a.columns), _centres(index_b, b.columns), confidence)
+
+    def pair(self, a: Described, b: Described) -> Matches:
+        """Match cells, and refine."""
+        cells = self.cells(a, b)
+        found, error = refined(a.halves, b.halves, cells.pixels_a, cells.pixels_b)
         keep = (found.alike >= self.settings.alike) & (error <= self.settings.there_and_back)
         keep &= _within(found.pixels_a, a.halves[0]) & _within(found.pixels_b, b.halves[0])
-        confidence = (confidence * found.alike).clamp(0, 1)
+        confidence = (cells.confidence * found.alike).clamp(0, 1)
         matches = Matches(found.pixels_a * a.scale, found.pixels_b * b.scale, confidence)
         return matches.where(keep)
 
@@ -153,6 +154,11 @@ def build_loftr_coarse() -> nn.Module:
     config["coarse"]["layer_names"] = ["self", "cross"] * 2
     config["fine"] |= {"d_model": 16, "d_ffn": 16, "nhead": 1}
     return LoFTR(pretrained=None, config=config)
+
+
+def _centres(index: Tensor, columns: int) -> Float[Tensor, "n 2"]:
+    """Return the pixel that a cell sits on."""
+    return torch.stack([index % columns, index // columns], dim=1) * float(CELL) + 0.5
 
 
 def _mutual(

@@ -219,7 +219,7 @@ def test_an_interrupted_command_leaves_no_files(corner, tmp_path):
 
 def test_the_command_says_what_to_do_next(corner, tmp_path):
     output = tmp_path / "with space"
-    words = ("data", "poses", str(corner[0]), "--output", str(output), "--order", "video")
+    words = ("data", "poses", str(corner[0]), "--output", str(output))
     done = subprocess.run(
         [sys.executable, "-m", "recon.cli", *words], capture_output=True, text=True, check=False
     )
@@ -260,11 +260,14 @@ def test_each_reason_is_told_apart(name, words):
     assert all(word in why for word in words), why
 
 
-def test_pairs_of_a_video_are_fewer_and_those_of_a_few_photos_are_all():
-    assert pairs(5, video=False) == pairs(5, video=True) == 10
-    assert pairs(100, video=False) == 4950
-    # Ten neighbours, and those 16, 32 and 64 further on.
-    assert pairs(100, video=True) == sum(100 - s for s in [*range(1, 11), 16, 32, 64])
+def test_photos_of_a_video_are_matched_with_a_few_that_follow(corner, tmp_path):
+    output = tmp_path / "out"
+    outcome = find_poses(corner[0], output, PoseSettings(order="video"), quiet)
+    steps = [int(p.b[0]) - int(p.a[0]) for p in outcome.registration.pairs]
+    assert {abs(step) for step in steps} == {1, 2, 4}
+    assert len(steps) == pairs(VIEWS, video=True) == 7 + 6 + 4
+    assert pairs(VIEWS, video=False) == 28
+    assert outcome.without == {}
 
 
 def test_photos_share_a_camera_by_folder_and_size(tmp_path):
