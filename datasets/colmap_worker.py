@@ -36,7 +36,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     print("match", flush=True)
     # With a seed of their own, in place of the one above, a street's model came out bent.
     options = pycolmap.TwoViewGeometryOptions()
-    chosen = {"verification_options": options, "device": pycolmap.Device.cpu}
+    chosen: dict[str, Any] = {"verification_options": options, "device": pycolmap.Device.cpu}
     if job["video"]:
         steps = pycolmap.SequentialPairingOptions()
         steps.overlap, steps.quadratic_overlap = job["video"], True
