@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,10 @@ class Judge:
         moving = [frame.only(tracks) for frame in capture.boxes]
         return Judge(Truths(capture.lidar, moving, capture.views), moving, lpips)
 
-    def score(self, view: View, prediction: Prediction, metric: bool) -> tuple[ViewScore, Picture]:
-        """Score one view, and draw a picture of it for people.
+    def score(
+        self, view: View, prediction: Prediction, metric: bool
+    ) -> tuple[ViewScore, Callable[[], Picture]]:
+        """Score one view, and say how a picture of it for people is drawn.
 
         Raises:
             DataError: the view's depth cannot be read, or LPIPS needs a larger photo.
@@ -82,7 +85,8 @@ class Judge:
             digests["depth_sha256"] = _digest(truth.depth.z)
         captions = view.name, f"render, {image[FULL].psnr:.2f} dB"
         use = torch.ones(photo.shape[:2], dtype=torch.bool) if valid is None else valid
-        strip = error_strip(photo, use, prediction, truth, captions, "m" if metric else "")
+        unit = "m" if metric else ""
+        strip = partial(error_strip, photo, use, prediction, truth, captions, unit)
         scored = ViewScore(
             view=view.name,
             sensor=view.sensor,
@@ -132,14 +136,14 @@ def score(
     stems = file_stems([view.name for view in views])
     rows = {}
 
-    def judged(view: View) -> tuple[ViewScore, Picture]:
+    def judged(view: View) -> tuple[ViewScore, Callable[[], Picture]]:
         return judge.score(view, files[view.name].load(view.camera), metric)
 
     # In the order of time, so that a sweep is read once for all cameras.
     in_time = sorted(views, key=lambda view: view.step or 0)
-    for view, (scored, strip) in zip(in_time, each(judged, in_time), strict=True):
+    for view, (scored, draw) in zip(in_time, each(judged, in_time), strict=True):
         mine = files[view.name]
-        write_png(folder / "strips" / f"{stems[view.name]}.png", strip)
+        write_png(folder / "strips" / f"{stems[view.name]}.png", draw())
         rows[view.name] = replace(
             scored,
             prediction=Path(os.path.relpath(mine.color, folder)).as_posix(),
