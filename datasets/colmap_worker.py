@@ -34,7 +34,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     database = Path(job["database"])
     extract(job, database)
     print("match", flush=True)
-    # With a seed of their own, in place of the one above, a street's model came out bent.
+    # A seed in these options as well bent the model of a street each time it was tried.
     options = pycolmap.TwoViewGeometryOptions()
     chosen: dict[str, Any] = {"verification_options": options, "device": pycolmap.Device.cpu}
     if job["video"]:
