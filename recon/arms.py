@@ -147,8 +147,8 @@ ARMS: Mapping[str, Arm] = {
         ),
         Arm(
             "multiview",
-            "and the depth that matches between training photos triangulate",
-            _keeping("multiview"),
+            "and matches between training photos, and the depth of neighbouring views",
+            _keeping("multiview", "consistency"),
             frozenset({Need.MATCHES}),
         ),
         Arm("full", "and every term as it is set", lambda settings: settings),

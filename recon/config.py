@@ -15,6 +15,7 @@ from recon.datasets.source import ReadOptions
 from recon.densify.interface import Densify
 from recon.errors import DataError, UsageError
 from recon.limits import check_numbers
+from recon.losses.consistency import Consistency
 from recon.losses.defocus import Defocus
 from recon.losses.lidar import Lidar
 from recon.losses.mono_prior import MonoPrior
@@ -60,6 +61,7 @@ class Supervision:
     mono_prior: MonoPrior = field(default_factory=MonoPrior)
     defocus: Defocus = field(default_factory=Defocus)
     multiview: Multiview = field(default_factory=Multiview)
+    consistency: Consistency = field(default_factory=Consistency)
 
     def terms(self) -> tuple[Term, ...]:
         """List the terms, those of weight 0 included."""
@@ -70,6 +72,7 @@ class Supervision:
             self.mono_prior,
             self.defocus,
             self.multiview,
+            self.consistency,
         )
 
 

@@ -14,7 +14,9 @@ from recon.core import HAS_CORE
 from recon.counter import Counter
 from recon.densify.choose import choose_densifier, own_terms
 from recon.errors import DataError, NumericError
+from recon.evidence.interface import Need
 from recon.gaussians import Gaussians
+from recon.glance import Glances
 from recon.initialise import initialise, scene_scale
 from recon.memory import peak_memory_bytes
 from recon.model import Model
@@ -78,6 +80,7 @@ class Fitting:
         self.sights = Sights(
             self.views, self.providers, rasterizer.device, settings.memory.photo_bytes()
         )
+        self.glances = Glances([view.camera for view in self.views])
         self.step, self.seconds, self.psnr = 0, 0.0, math.nan
         self._adopt(initialise(capture, settings.cap // 4, settings.cap))
 
@@ -133,6 +136,7 @@ class Fitting:
             "parts": self.parts_optimizer.state(),
             "densifier": self.densifier.state(),
             "order": self.order.state(),
+            "glances": self.glances.state(),
             "random": {"generator": torch.get_rng_state()},
             "watch": {"psnr": torch.tensor(self.psnr, dtype=torch.float64)},
         }
@@ -149,6 +153,7 @@ class Fitting:
         self.parts_optimizer.restore(saved.part("parts"))
         self.densifier.restore(saved.part("densifier"))
         self.order.restore(saved.part("order"))
+        self.glances.restore(saved.part("glances"), self.rasterizer.device)
         self.step, self.seconds = saved.step, saved.seconds
         self.psnr = float(saved.part("watch")["psnr"])
         torch.set_rng_state(saved.part("random")["generator"])
@@ -164,18 +169,24 @@ class Fitting:
     def _look(self, share: float) -> Sample:
         """Render the next view beside its photo."""
         shrink = self.settings.resolution.shrink(share)
-        sight = self.sights.look(self.order.next(), shrink, self.order.following())
+        index = self.order.next()
+        sight = self.sights.look(index, shrink, self.order.following())
         view = sight.view
+        camera = self.parts.poses.camera(view)
         render = self.parts.scene(self.model.gaussians).draw(
             self.rasterizer,
-            self.parts.poses.camera(view),
+            camera,
             taken_as=view,
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
         )
         scene = self.model.gaussians
+        neighbour = None
+        if Need.NEIGHBOUR in self.objective.needs:
+            neighbour = self.glances.beside(index, camera, self.step)
+            self.glances.put(index, camera, render)
         return Sample(
             self.step, view, sight.photo, sight.valid, render, scene, self.scale,
-            sight.evidence, share,
+            sight.evidence, share, neighbour,
         )  # fmt: skip
 
     def _record(self, sample: Sample, parts: dict[str, float], share: float) -> Progress:

@@ -27,6 +27,7 @@ AT_LEAST: Mapping[str, float] = {
     "supervision.mono_prior.edge_aware": 0,
     "supervision.defocus.weight": 0,
     "supervision.multiview.weight": 0,
+    "supervision.consistency.weight": 0,
 }
 """A first Gaussian is as wide as three others are distant, so that four are the fewest."""
 AT_MOST: Mapping[str, float] = {"seed": 2**63 - 1}
@@ -40,6 +41,7 @@ SHARES = (
     "supervision.photometric.ssim_weight",
     "supervision.lidar.opaque",
     "supervision.defocus.begin",
+    "supervision.consistency.begin",
     "supervision.defocus.end",
     "supervision.defocus.ssim_weight",
 )
@@ -47,6 +49,7 @@ POSITIVE = (
     "supervision.defocus.span",
     "supervision.mono_prior.cap",
     "supervision.multiview.cap",
+    "supervision.consistency.hidden",
     "minutes",
     "learning_rates.means",
     "learning_rates.means_final",

@@ -13,6 +13,7 @@ from torch import Tensor
 from recon.errors import NumericError
 from recon.evidence.interface import Evidence, Need
 from recon.gaussians import Gaussians
+from recon.glance import Neighbour
 from recon.raster.interface import Render
 from recon.types import View
 
@@ -34,6 +35,8 @@ class Sample:
     """What is known of the view beside its photo, at the photo's size."""
     progress: float = 0.0
     """Share of the fit that is done."""
+    neighbour: Neighbour | None = None
+    """A view beside this one, if a term asks for it and one was rendered before."""
 
 
 class Term(abc.ABC):

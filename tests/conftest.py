@@ -11,6 +11,7 @@ from recon.evidence.blurred_photos import stack_of
 from recon.evidence.interface import DenseDepth, Evidence, SparseDepth
 from recon.evidence.store import FOLDER
 from recon.gaussians import Gaussians
+from recon.glance import Glance, Neighbour
 from recon.raster.reference import ReferenceRasterizer
 from recon.supervise import Sample
 from recon.types import Camera, DepthMap, Photo, View
@@ -110,4 +111,7 @@ def sample() -> Sample:
         random(30, 2) * torch.tensor([32.0, 24.0]), 2 + 2 * random(30), random(30)
     )
     evidence = Evidence(lidar, sky, prior, stack_of(photo), matched)
-    return Sample(812, view, photo, None, render, gaussians, 2.0, evidence)
+    pose = torch.eye(4)
+    pose[0, 3] = -0.2
+    neighbour = Neighbour(camera, Glance(camera.moved(pose), torch.full((24, 32), 1 / 3), 1))
+    return Sample(812, view, photo, None, render, gaussians, 2.0, evidence, neighbour=neighbour)

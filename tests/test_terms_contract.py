@@ -9,6 +9,7 @@ from recon.config import Supervision
 from recon.densify.choose import own_terms
 from recon.densify.interface import Densify
 from recon.evidence.interface import Evidence, SparseDepth
+from recon.losses.consistency import Consistency
 from recon.losses.defocus import Defocus
 from recon.losses.lidar import Lidar
 from recon.losses.mono_prior import MonoPrior
@@ -28,6 +29,7 @@ TERMS: list[Term] = [
     SHAPED,
     Defocus(),
     Multiview(),
+    Consistency(begin=0.0),
     Opacity(),
     Scale(),
 ]
@@ -40,6 +42,7 @@ PER_PIXEL: list[Term] = [
     SHAPED,
     Defocus(),
     Multiview(),
+    Consistency(begin=0.0),
 ]
 """Those that compare pixels."""
 

@@ -23,6 +23,7 @@ class Need(enum.Enum):
     STACK = "blurred photos"
     SKY = "sky masks"
     MATCHES = "matches between photos"
+    NEIGHBOUR = "the depth of neighbouring views as they were rendered last"
 
 
 @dataclass(frozen=True, eq=False)
