@@ -23,7 +23,7 @@ class Consistency(Term):
     No match is needed: the rendered depth itself says where a pixel's point lies in the neighbour.
     """
 
-    weight: float = 0.5
+    weight: float = 0.1
     """Multiplier; 0 leaves the term out."""
     begin: float = 0.2
     """Share of the fit from which it is used: before, depth says little of where to look."""
