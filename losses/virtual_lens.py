@@ -19,6 +19,8 @@ NEAR, FAR = 0.98, 0.02
 OUTSIDE = (1.2, 0.8)
 """Planes of focus before and behind the range, in units of its ends' inverse depth."""
 QUANTILES = (0.15, 0.5, 0.85)
+SAMPLED = 4096
+"""Pixels that quantiles are taken from, at most."""
 
 Focus = Literal["outside", "infinity", "median", "quantiles"]
 
@@ -35,6 +37,8 @@ def virtual_lens(
         step: chooses among planes that take turns.
         width: of the photo that is blurred, in px.
     """
+    # Sorting them all would take longer than the blur itself.
+    inverse = inverse[:: -(-len(inverse) // SAMPLED)]
     near, far = inverse.quantile(NEAR), inverse.quantile(FAR)
     strength = span * width / REFERENCE_WIDTH / (near - far).clamp(min=1e-3 * float(near))
     match focus:
