@@ -177,6 +177,7 @@ class Fitting:
             self.rasterizer,
             camera,
             taken_as=view,
+            lens=self.parts.lens.of(view),
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
         )
         scene = self.model.gaussians

@@ -12,6 +12,7 @@ from recon.exposure import AffineExposure, AsTaken, Exposure
 from recon.gaussians import Gaussians
 from recon.part import Part
 from recon.parts_optimizer import restore_parts
+from recon.photo_lens import LearnedLens, PhotoLens, Pinhole
 from recon.pose_refinement import GivenPoses, Poses, RefinedPoses
 from recon.scene import Scene
 from recon.sky import Sky, upwards
@@ -27,6 +28,9 @@ class PartSettings:
     exposure: Literal["off", "affine"] = "off"
     """affine: each camera and each photo gets its own brightness and tint; held-out photos get
     what lies between their neighbours in time, nothing is learned from them."""
+    lens: Literal["off", "learned"] = "off"
+    """learned: the training photos are out of focus in places; one aperture for all of them and a
+    distance of focus for each are learned, and the scene comes out sharp everywhere."""
     refine_poses: bool = False
     """Let the training photos' poses move a little; held-out photos keep theirs."""
 
@@ -38,10 +42,16 @@ class Parts:
     backdrop: Backdrop
     exposure: Exposure
     poses: Poses
+    lens: PhotoLens
 
     def named(self) -> Mapping[str, Part]:
         """Return them by name."""
-        return {"backdrop": self.backdrop, "exposure": self.exposure, "poses": self.poses}
+        return {
+            "backdrop": self.backdrop,
+            "exposure": self.exposure,
+            "poses": self.poses,
+            "lens": self.lens,
+        }
 
     def scene(self, gaussians: Gaussians) -> Scene:
         """Return the scene of these parts and Gaussians."""
@@ -68,6 +78,7 @@ def choose_parts(
         else Plain(capture.background, device),
         exposure=AffineExposure(views, device) if settings.exposure == "affine" else AsTaken(),
         poses=RefinedPoses(views, scale, device) if settings.refine_poses else GivenPoses(),
+        lens=LearnedLens(capture, scale, device) if settings.lens == "learned" else Pinhole(),
     )
 
 

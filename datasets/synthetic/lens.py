@@ -30,12 +30,16 @@ class Lens:
         return Aperture(self.focus_distance, self.diameter)
 
 
-def lens_of(settings: StreetSettings, pinhole: Pinhole) -> Lens:
+def lens_of(settings: StreetSettings, pinhole: Pinhole, number: int) -> Lens:
     """Choose the focal length that frames the pinhole camera's picture when focused.
+
+    The number of the photo says where it is focused; each camera of the rig takes all three turns.
+
 
     The sensor stands at the image distance v with 1/f = 1/v + 1/s, and v is the pinhole's focal
     length in the sensor's units (Hecht, Optics, section 5.2).
     """
     v = pinhole.focal_length * settings.sensor_width_mm / pinhole.width
-    focal_length = 1 / (1 / v + 1 / (1e3 * settings.focus_distance))
-    return Lens(settings.f_number, focal_length, settings.focus_distance, settings.sensor_width_mm)
+    distance = settings.focus_distance * settings.focus_sweep ** ((number + number // 3) % 3 - 1)
+    focal_length = 1 / (1 / v + 1 / (1e3 * distance))
+    return Lens(settings.f_number, focal_length, distance, settings.sensor_width_mm)

@@ -43,6 +43,9 @@ class StreetSettings:
     """Of the thin lens' camera; a sheet of 5 inches blurs a street as a small one does a face."""
     focus_distance: float = 7.0
     """Of the thin lens, in metres."""
+    focus_sweep: float = 1.0
+    """Photos through the lens are focused in turn at the distance divided by this, at it, and at
+    it times this; 1 focuses all of them at it."""
     points: int = 20_000
     """At most this many points initialise a fit."""
     hold_every: int = 8

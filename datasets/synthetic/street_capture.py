@@ -81,9 +81,9 @@ class Shooting:
 
     def _write_lens(self, taken: list[tuple[Pose, writer.Json]]) -> None:
         """Take some of the photos again, through the thin lens."""
-        lens = lens_of(self.settings, self.pinhole)
         frames: list[writer.Json] = []
         for number, (pose, sharp) in enumerate(taken, start=len(self.poses)):
+            lens = lens_of(self.settings, self.pinhole, number - len(self.poses))
             image = self.renderer.color(
                 pose.camera_to_world,
                 self.pinhole,
