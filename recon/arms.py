@@ -89,6 +89,11 @@ def _shuffled(kept: str) -> Change:
     return change
 
 
+def _photo_lens(settings: FitSettings) -> FitSettings:
+    alone = plain(settings)
+    return replace(alone, parts=replace(alone.parts, lens="learned"))
+
+
 LENS = frozenset({Need.PRIOR, Need.STACK})
 AS_PUBLISHED: Mapping[str, Any] = {
     "form": "render", "colors": True, "focus": "median", "weight": 1.0,
@@ -151,6 +156,7 @@ ARMS: Mapping[str, Arm] = {
             _keeping("multiview", "consistency"),
             frozenset({Need.MATCHES}),
         ),
+        Arm("photo-lens", "photos only, each through a lens that is learned", _photo_lens),
         Arm("full", "and every term as it is set", lambda settings: settings),
     )
 }
@@ -169,6 +175,7 @@ CLAIMS = (
     Claim("published", "steps2x", "blurring as published does more than twice the steps"),
     Claim("constant", "plain", "comparing blurred pictures helps, without any depth"),
     Claim("shuffled", "plain", "a lens with the wrong photo's prior helps"),
+    Claim("photo-lens", "plain", "learning the lens of the photos helps"),
     Claim("multiview", "plain", "multi-view consistency helps"),
     Claim("multiview", "l1-depth", "multi-view consistency does more than L1 on a prior"),
     Claim("full", "plain", "all supervision together helps"),

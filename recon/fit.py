@@ -18,6 +18,7 @@ from recon.evidence.interface import Need
 from recon.gaussians import Gaussians
 from recon.glance import Glances
 from recon.initialise import initialise, scene_scale
+from recon.losses.functional import photometric
 from recon.memory import peak_memory_bytes
 from recon.model import Model
 from recon.order import ViewOrder
@@ -28,7 +29,7 @@ from recon.raster.interface import Rasterizer
 from recon.run import Run
 from recon.sights import Sights
 from recon.supervise import Objective, Sample
-from recon.types import Capture
+from recon.types import Capture, ThinLens, View
 
 DEGREES_PER_FIT = 25
 """Harmonics gain a degree every 1/25 of the fit: colour first, its change with the view later."""
@@ -103,6 +104,7 @@ class Fitting:
         while (share := budget.progress(self.step, self.seconds)) < 1 and not stop():
             self.model.schedule(share)
             self.parts_optimizer.schedule(share)
+            self.parts.lens.settle(share, self._misfit)
             sample = self._look(share)
             total, parts = self.objective(sample)
             torch.autograd.backward(total)
@@ -189,6 +191,21 @@ class Fitting:
             self.step, view, sight.photo, sight.valid, render, scene, self.scale,
             sight.evidence, share, neighbour,
         )  # fmt: skip
+
+    def _misfit(self, index: int, lens: Callable[[View], ThinLens]) -> float:
+        """Return the photometric loss of a training view, seen through a lens."""
+        shrink = self.settings.resolution.shrink(
+            self.settings.budget.progress(self.step, self.seconds)
+        )
+        sight = self.sights.look(index, shrink)
+        with torch.no_grad():
+            drawn = self.parts.scene(self.model.gaussians).draw(
+                self.rasterizer,
+                self.parts.poses.camera(sight.view),
+                taken_as=sight.view,
+                lens=lens(sight.view),
+            )
+        return float(photometric(drawn.color, sight.photo, sight.valid).loss)
 
     def _record(self, sample: Sample, parts: dict[str, float], share: float) -> Progress:
         with torch.no_grad():

@@ -1,6 +1,7 @@
 """Lenses that are learned with the scene, against those that the photographs were made with."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,20 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from recon.camera import project, unproject
-from recon.defocus import blur
 from recon.gaussians import HARMONIC_BAND_0, Gaussians
-from recon.optics import signed_coc, thin_lens
+from recon.optics import thin_lens
 from recon.parts_optimizer import PartsOptimizer
-from recon.photo_lens import LearnedLens, Pinhole
-from recon.sharpness import depth_in_focus
-from recon.types import Camera, Capture, Photo, PointCloud, Similarity, Split, View
+from recon.photo_lens import SEARCHES, LearnedLens, Pinhole
+from recon.types import (
+    Camera,
+    Capture,
+    Photo,
+    PointCloud,
+    Similarity,
+    Split,
+    ThinLens,
+    View,
+)
 
 WIDTH, HEIGHT = 160, 120
 CPU = torch.device("cpu")
@@ -47,11 +55,8 @@ def slope() -> Tensor:
     return (1 / torch.linspace(1 / 2, 1 / 12, WIDTH)).expand(HEIGHT, WIDTH).contiguous()
 
 
-def photo_focused_at(distance: float, strength: float = 25.0) -> View:
-    generator = torch.Generator().manual_seed(0)
-    texture = torch.rand(HEIGHT, WIDTH, 3, generator=generator)
-    seen = blur(texture, signed_coc(slope(), thin_lens(strength, distance)))
-    return View(str(distance), CAMERA, Given((255 * seen.clamp(0, 1)).to(torch.uint8)))
+def blank(name: str) -> View:
+    return View(name, CAMERA, Given(torch.full((HEIGHT, WIDTH, 3), 90, dtype=torch.uint8)))
 
 
 def points() -> PointCloud:
@@ -70,43 +75,73 @@ def capture(views: tuple[View, ...]) -> Capture:
     return Capture(Path("made"), "made", views, split, points(), True, identity)
 
 
-@pytest.mark.parametrize("distance", [2.5, 4.0, 8.0])
-def test_points_look_sharpest_at_the_distance_of_focus(distance):
-    focus = depth_in_focus(photo_focused_at(distance), points())
-    assert focus is not None
-    # Within a bin and a half of the eight that the range is cut into.
-    assert focus.in_focus == pytest.approx(1 / distance, abs=1.5 * (1 / 2 - 1 / 12) / 8)
-    assert focus.nearest == pytest.approx(1 / 2, rel=0.1)
-    assert focus.farthest == pytest.approx(1 / 12, rel=0.3)
-
-
-def test_without_points_or_texture_nothing_is_told():
-    view = photo_focused_at(4.0)
-    assert depth_in_focus(view, None) is None
-    assert depth_in_focus(view, PointCloud(points().positions[:5], points().colors[:5])) is None
-
-
 def test_no_lens_is_no_lens():
-    assert Pinhole().of(photo_focused_at(3.0)) is None
+    assert Pinhole().of(blank("0")) is None
     assert not Pinhole().tensors()
 
 
+def settled(lens: LearnedLens, aperture: float, planes: dict[int, float]) -> None:
+    """Let a lens find an aperture, and planes of focus by inverse depth."""
+
+    def misfit(index: int, of: Callable[[View], ThinLens]) -> float:
+        tried = of(lens_view())
+        wrong = float((tried.strength / CAMERA.fx / aperture).log().abs())
+        return wrong + abs(float(tried.inverse_focus) - planes[index])
+
+    for share in (0.0, *SEARCHES):
+        lens.settle(share, misfit)
+
+
+def lens_view(width: int = WIDTH) -> View:
+    return replace(blank("0"), camera=replace(CAMERA, fx=150.0 * width / WIDTH, width=width))
+
+
+def test_there_is_no_lens_before_the_search_and_no_search_after_the_last():
+    lens = LearnedLens(capture((blank("0"),)), 4.0, CPU)
+    calls = []
+
+    def misfit(index: int, of: Callable[[View], ThinLens]) -> float:
+        calls.append(index)
+        return 0.5
+
+    lens.settle(0.1, misfit)
+    assert lens.of(blank("0")) is None
+    assert not calls
+    for _ in SEARCHES:
+        lens.settle(1.0, misfit)
+    made = len(calls)
+    lens.settle(1.0, misfit)
+    assert len(calls) == made > 0
+
+
+def test_what_a_search_found_survives_a_checkpoint():
+    taken = capture((blank("0"), blank("1")))
+    lens, again = LearnedLens(taken, 4.0, CPU), LearnedLens(taken, 4.0, CPU)
+    settled(lens, 0.05, {0: 0.2, 1: 0.4})
+    again.restore({name: tensor.detach().clone() for name, tensor in lens.tensors().items()})
+    assert again.found() == lens.found()
+
+
 def test_strength_follows_the_size_of_the_photo():
-    views = (photo_focused_at(3.0), photo_focused_at(6.0))
-    lens = LearnedLens(capture(views), 4.0, CPU)
-    small = replace(views[0], camera=replace(CAMERA, fx=75.0, width=80))
-    assert float(lens.of(views[0]).strength.detach()) == pytest.approx(
-        2 * float(lens.of(small).strength.detach())
-    )
-    assert float(lens.of(views[1]).inverse_focus.detach()) == pytest.approx(1 / 6, abs=0.08)
+    lens = LearnedLens(capture((blank("0"),)), 4.0, CPU)
+    settled(lens, 0.05, {0: 0.2})
+    large, small = (lens.of(lens_view(width)) for width in (WIDTH, WIDTH // 2))
+    assert large is not None
+    assert small is not None
+    assert float(large.strength.detach()) == pytest.approx(2 * float(small.strength.detach()))
+    assert float(large.strength.detach()) == pytest.approx(0.05 * CAMERA.fx, rel=0.25)
+    assert float(large.inverse_focus.detach()) == pytest.approx(0.2, abs=0.03)
 
 
 def test_focus_stays_before_the_camera():
-    lens = LearnedLens(capture((photo_focused_at(3.0),)), 4.0, CPU)
+    lens = LearnedLens(capture((blank("0"),)), 4.0, CPU)
+    settled(lens, 0.05, {0: 0.2})
     with torch.no_grad():
         lens.tensors()["focus_0"].fill_(-0.3)
     lens.relax()
-    assert float(lens.of(photo_focused_at(3.0)).inverse_focus.detach()) == 0
+    found = lens.of(blank("0"))
+    assert found is not None
+    assert float(found.inverse_focus.detach()) == 0
 
 
 def small_dots(seed: int = 0) -> Gaussians:
@@ -129,25 +164,30 @@ def test_aperture_and_focus_are_recovered_from_photographs(one_thread):
     """The scene is known and sharp; three photos of it were taken through an unknown lens."""
     native = pytest.importorskip("recon.raster.native", reason="no native core")
     rasterizer, dots = native.NativeRasterizer(), small_dots()
-    half = Camera(torch.eye(4), 75.0, 75.0, WIDTH / 4, HEIGHT / 4, WIDTH // 2, HEIGHT // 2)
     aperture, distances = 0.08, (2.5, 4.0, 9.0)
     taken = [
-        rasterizer.render(dots, half, lens=thin_lens(aperture * half.fx, d)).color.detach()
+        rasterizer.render(dots, CAMERA, lens=thin_lens(aperture * CAMERA.fx, d)).color.detach()
         for d in distances
     ]
-    views = tuple(photo_focused_at(d) for d in distances)
+    views = tuple(blank(str(i)) for i in range(3))
     lens = LearnedLens(capture(views), 4.0, CPU)
+
+    def misfit(index: int, of: Callable[[View], ThinLens]) -> float:
+        drawn = rasterizer.render(dots, CAMERA, lens=of(views[index])).color
+        return float((drawn - taken[index]).detach().abs().mean())
+
+    lens.settle(1.0, misfit)
     optimizer = PartsOptimizer({"lens": lens})
-    for step in range(450):
-        optimizer.schedule(step / 450)
-        view = replace(views[step % 3], camera=half)
-        drawn = rasterizer.render(dots, half, lens=lens.of(view)).color
+    for step in range(150):
+        optimizer.schedule(step / 150)
+        drawn = rasterizer.render(dots, CAMERA, lens=lens.of(views[step % 3])).color
         torch.autograd.backward((drawn - taken[step % 3]).abs().mean())
         optimizer.step()
-    found = [lens.of(replace(view, camera=half)) for view in views]
-    assert float(found[0].strength.detach()) == pytest.approx(aperture * half.fx, rel=0.1)
+    found = [lens.of(view) for view in views]
     for one, distance in zip(found, distances, strict=True):
-        assert float(one.inverse_focus.detach()) == pytest.approx(1 / distance, rel=0.1)
+        assert one is not None
+        assert float(one.strength.detach()) == pytest.approx(aperture * CAMERA.fx, rel=0.05)
+        assert float(one.inverse_focus.detach()) == pytest.approx(1 / distance, rel=0.05)
     assert "aperture 0.0" in lens.found()
 
 

@@ -10,6 +10,8 @@ from PIL import Image
 from plyfile import PlyData
 
 from recon.commands.data import Synthesize
+from recon.datasets.reader import read_capture
+from recon.datasets.source import ReadOptions
 from recon.datasets.synthetic import (
     DriveSettings,
     PhotoSettings,
@@ -78,7 +80,7 @@ def test_the_same_street_gives_the_same_bytes(tmp_path, monkeypatch):
         {p.relative_to(c): p.read_bytes() for p in c.rglob("*") if p.is_file()}
         for c in (tmp_path / "one", tmp_path / "two")
     )
-    assert len(one) == 9 + 9 + 3 + 3
+    assert len(one) == 9 + 9 + 3 + 4
     assert one == two
 
 
@@ -173,6 +175,16 @@ def disc(diameter, fine=8):
     inside = (x[:, None] ** 2 + x**2 <= (diameter / 2) ** 2).astype(np.float64)
     kernel = inside.reshape(13, fine, 13, fine).mean(axis=(1, 3))
     return kernel / kernel.sum()
+
+
+def test_defocused_photos_train_and_sharp_ones_test(capture):
+    read = read_capture(capture / "transforms_defocused.json", ReadOptions())
+    held = {view.name for view in read_capture(capture, ReadOptions()).test}
+    trained, tested = ([view.name for view in views] for views in (read.train, read.test))
+    assert trained
+    assert all("images_lens" in name for name in trained)
+    assert set(tested) == held
+    assert not {name.replace("images_lens", "images") for name in trained} & held
 
 
 def test_photos_through_the_lens_show_the_blur_that_the_file_promises(tmp_path, monkeypatch):

@@ -78,6 +78,7 @@ class Shooting:
         writer.write_transforms(transforms, self.pinhole, frames, self._about())
         if self.through_lens:
             self._write_lens([(self.poses[i], frames[i]) for i in self.through_lens])
+            self._write_defocused(frames)
 
     def _write_lens(self, taken: list[tuple[Pose, writer.Json]]) -> None:
         """Take some of the photos again, through the thin lens."""
@@ -101,6 +102,22 @@ class Shooting:
         }
         transforms = self.folder / "transforms_lens.json"
         writer.write_transforms(transforms, self.pinhole, frames, about)
+
+    def _write_defocused(self, sharp: list[writer.Json]) -> None:
+        """Say how to train on photos through a lens that is not named, and test on sharp ones."""
+        held = [i for i in range(len(sharp)) if _every(self.settings.hold_every, i)]
+        train = [
+            {**sharp[i], "file_path": f"images_lens/{self.poses[i].name}.jpg"}
+            for i in self.through_lens
+            if i not in held
+        ]
+        test = [sharp[i] for i in held]
+        split: writer.Json = {
+            "train_filenames": [frame["file_path"] for frame in train],
+            "test_filenames": [frame["file_path"] for frame in test],
+        }
+        transforms = self.folder / "transforms_defocused.json"
+        writer.write_transforms(transforms, self.pinhole, train + test, self._about(), split)
 
     def _seed(self, photo: int) -> int:
         """Give every photo of every street its own noise; Mitsuba takes 32 bits."""

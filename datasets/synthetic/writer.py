@@ -91,8 +91,10 @@ def lens_tags(lens: Lens, pinhole: Pinhole) -> Json:
     }
 
 
-def write_transforms(path: Path, pinhole: Pinhole, frames: list[Json], about: Json) -> None:
-    """Write transforms.json; `about` says how the capture was made."""
+def write_transforms(
+    path: Path, pinhole: Pinhole, frames: list[Json], about: Json, split: Json | None = None
+) -> None:
+    """Write transforms.json; `about` says how the capture was made, `split` what is held out."""
     head: Json = {
         "camera_model": "OPENCV",
         "fl_x": pinhole.focal_length,
@@ -105,6 +107,7 @@ def write_transforms(path: Path, pinhole: Pinhole, frames: list[Json], about: Js
         "depth_unit_scale_factor": DEPTH_UNIT,
         "ply_file_path": "sparse_pc.ply",
         "synthetic": about,
+        **(split or {}),
     }
     # One frame a line keeps the file readable and its differences small.
     lines = ",\n  ".join(json.dumps(entry) for entry in frames)

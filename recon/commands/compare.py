@@ -49,8 +49,10 @@ class Compare:
     output: Path
     """A folder for all runs, scores and verdicts."""
     arms: str = "plain,rgb2x,steps2x"
-    """Names, with commas between them: plain, rgb2x (twice the photometric weight), steps2x,
-    lidar, l1-depth and defocus (need --prior.model), multiview, full (every term as it is set)."""
+    """Names, with commas between them. Photos only: plain, rgb2x (twice the photometric weight),
+    steps2x, photo-lens (photos that are out of focus). With LiDAR: lidar. With --prior.model:
+    l1-depth, defocus, render (the render blurred instead of the photo), published, and the
+    controls constant, rounded and shuffled. By matches: multiview. All terms as set: full."""
     seeds: int = 3
     """How many seeds each arm is fitted with, from --seed on."""
     equal_time: bool = False

@@ -162,5 +162,7 @@ def finish(
     if as_json:
         print(json.dumps(summary))
     elif not quiet:
+        if lens := fitting.parts.lens.found():
+            print(f"lens of the photos: {lens}")
         print(f"{len(gaussians):,} Gaussians in {clock(fitting.seconds)}: {run.scene}")
         print(describe(summary) if capture.test else "no view was held out, so none is scored")
