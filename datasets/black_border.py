@@ -21,6 +21,8 @@ BLACK = 16
 """8 bit; JPEG leaves a little light in black."""
 REACH = 2
 """Pixels beside the border in which it is mixed with the photo."""
+FEWEST = 0.0005
+"""A smaller share of the photo is dark by chance: a rim one pixel wide is more."""
 MOST = 0.05
 """A larger share of the photo is no border but a dark scene."""
 
@@ -57,6 +59,6 @@ def border_of(brightest: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"] | 
     _, parts = cv2.connectedComponents(black, connectivity=8)
     rim = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
     border = np.isin(parts, rim[rim > 0]).astype(np.uint8)
-    if not border.any() or border.mean() > MOST:
+    if not FEWEST <= border.mean() <= MOST:
         return None
     return cv2.dilate(border, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) > 0

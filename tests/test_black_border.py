@@ -53,6 +53,14 @@ def test_black_inside_the_photo_stays() -> None:
     assert not border[20:24, 30:40].any()
 
 
+def test_a_few_dark_pixels_at_the_edge_are_chance() -> None:
+    brightest = np.full((600, 800), 200, np.uint8)
+    brightest[0, 100:150] = 0
+    assert border_of(brightest) is None
+    brightest[:, 0] = 0
+    assert border_of(brightest) is not None
+
+
 def test_photos_of_two_sizes_say_nothing(tmp_path: Path) -> None:
     files = write(tmp_path, 6, border=1)
     cv2.imwrite(str(files[-1]), np.zeros((20, 20, 3), np.uint8))
