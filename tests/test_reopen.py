@@ -9,11 +9,14 @@ import torch
 from captures import make_scene, write_transforms
 from drives import make_drive
 
-from recon.commands.capture import capture_of, fingerprint, reopen
+from recon.commands.capture import capture_of, fingerprint, newest, reopen
 from recon.config import FitSettings
 from recon.datasets.source import ReadOptions
 from recon.datasets.waymo_write_v2 import write_v2
 from recon.errors import DataError, UsageError
+from recon.fit import Fitting
+from recon.parts import PartSettings
+from recon.raster.reference import ReferenceRasterizer
 from recon.run import Run, create
 
 
@@ -63,3 +66,25 @@ def test_only_a_fit_that_goes_on_gathers_points_to_begin_with(tmp_path: Path) ->
 def test_photos_are_not_shrunk_below_what_can_be_scored(data: Path) -> None:
     with pytest.raises(UsageError, match="--downscale 10"):
         capture_of(FitSettings(data=data, read=ReadOptions(downscale=10.0)))
+
+
+def test_a_fit_that_learns_its_lens_goes_on_to_the_same_bytes(tmp_path: Path, data: Path) -> None:
+    """Stopped between the two searches for the lens, and never stopped."""
+    parts = PartSettings(lens="learned")
+    settings = FitSettings(data=data, steps=20, max_gaussians=60, parts=parts).resolved()
+    capture = capture_of(settings)
+    surroundings = {"data_fingerprint": fingerprint(capture)}
+    at_once = Fitting(
+        create(tmp_path / "one", settings, surroundings), settings, capture, ReferenceRasterizer()
+    )
+    assert at_once.optimise(lambda _: None, lambda: False)
+    assert at_once.parts.lens.found().startswith("aperture")
+    run = create(tmp_path / "two", settings, surroundings)
+    first = Fitting(run, settings, capture, ReferenceRasterizer())
+    assert not first.optimise(lambda _: None, lambda: first.step >= 6)
+    again = Fitting(run, settings, capture, ReferenceRasterizer())
+    again.restore(newest(run))
+    assert again.optimise(lambda _: None, lambda: False)
+    assert again.parts.lens.found() == at_once.parts.lens.found()
+    for name, tensor in at_once.model.gaussians.named().items():
+        assert torch.equal(tensor, again.model.gaussians.named()[name])
