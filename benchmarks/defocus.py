@@ -149,19 +149,28 @@ def times(rounds: int) -> dict[str, float]:
     step = iteration.prepare(iteration.Settings(gaussians=100_000, width=480, height=320))["step"]
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(320, 480, 3, generator=generator).requires_grad_()
-    slope = torch.linspace(-LARGEST, LARGEST, 480).expand(320, 480)
-    coc = (slope + torch.randn(320, 480, generator=generator)).requires_grad_()
+    # A road to the horizon, with things standing on it; and the worst case, noise.
+    surfaces = torch.linspace(-LARGEST, LARGEST, 480).expand(320, 480).clone()
+    surfaces[80:240, 60:110] = -LARGEST
+    surfaces[100:200, 300:420] = 3.0
+    noise = surfaces + torch.randn(320, 480, generator=generator)
 
-    def through() -> None:
-        torch.autograd.grad(blur(image, coc).square().mean(), [image, coc])
+    def through(coc: Tensor) -> Callable[[], object]:
+        coc.requires_grad_()
+        return lambda: torch.autograd.grad(blur(image, coc).square().mean(), [image, coc])
 
-    taken: dict[str, list[float]] = {"defocus": [], "step": []}
-    for _ in range(rounds):
-        for name, call in (("defocus", through), ("step", step)):
-            taken[name].append(timed(call))
+    calls = {"surfaces": through(surfaces), "noise": through(noise), "step": step}
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for round_ in range(-2, rounds):
+        for name, call in calls.items():
+            seconds = timed(call)
+            if round_ >= 0:
+                taken[name].append(seconds)
     found = {f"{name}_ms": 1e3 * median(values) for name, values in taken.items()}
-    ratios = [a / b for a, b in zip(taken["defocus"], taken["step"], strict=True)]
-    return {**found, "ratio": median(ratios)}
+    for name in ("surfaces", "noise"):
+        ratios = [a / b for a, b in zip(taken[name], taken["step"], strict=True)]
+        found[f"{name}_to_step"] = median(ratios)
+    return found
 
 
 def timed(call: Callable[[], Any]) -> float:

@@ -24,9 +24,12 @@ class MatchSettings:
 
     matcher: Name | Literal["none"] = "sift"
     """sift needs no weights; auto takes the best whose weights are on this machine; none does
-    without matches."""
+    without matches, as do fits that LiDAR supervises."""
     weights: Path | None = None
     """The file of the matcher's weights; else it is looked for in $RECON_WEIGHTS, then fetched."""
+    most: int = 250
+    """Captures with more training photos are fitted without matches: a fit would wait minutes for
+    them, and so many photos hold one another."""
 
     def choose(self) -> Matcher[Any] | None:
         """Build the matcher, or none.

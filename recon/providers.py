@@ -61,7 +61,10 @@ def providers_for(
         known.append(LidarProvider(capture))
     if Need.SKY in needs and capture.lidar:
         known.append(SkyProvider())
-    if Need.MATCHES in needs and (matcher := matching.choose()) is not None:
+    # Where LiDAR tells the depth, matches add nothing.
+    has_lidar = Need.LIDAR in needs and bool(capture.training_sweeps)
+    matches = Need.MATCHES in needs and not has_lidar and len(capture.train) <= matching.most
+    if matches and (matcher := matching.choose()) is not None:
         known.append(MatchProvider(capture.train, matcher))
     if prior.model == "none":
         return tuple(known)

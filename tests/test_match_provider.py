@@ -88,6 +88,7 @@ def test_the_setting_decides_who_matches() -> None:
     capture, prior = wall_capture(SCENE), PriorSettings()
     needs = frozenset({Need.MATCHES})
     assert providers_for(needs, capture, prior, MatchSettings("none")) == ()
+    assert providers_for(needs, capture, prior, MatchSettings(most=1)) == ()
     (one,) = providers_for(needs, capture, prior, MatchSettings())
     assert one.gives is Need.MATCHES
     for name in ("none", "sift"):
