@@ -2,54 +2,35 @@
 
 import math
 from collections import Counter
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
-from recon.camera import Intrinsics
 from recon.datasets.black_border import black_border
 from recon.datasets.depth_points import depth_points
-from recon.datasets.folders import is_file
 from recon.datasets.images import PhotoFile
 from recon.datasets.lidar_points import lidar_points
 from recon.datasets.moving import without_moving
-from recon.datasets.photo_header import PhotoHeader, read_header
 from recon.datasets.place_drive import Resize, place_boxes, place_sweep
 from recon.datasets.points import place_points
-from recon.datasets.poses import checked_pose
-from recon.datasets.source import ReadOptions, SourceCapture, SourceView
+from recon.datasets.source import ReadOptions, SourceCapture
 from recon.datasets.split import split_views, training_sweeps
 from recon.datasets.stored_image import ImageSource
 from recon.datasets.undistort import share_kept
+from recon.datasets.usable_views import SMALLEST, Usable, distorted, transparent, usable_views
 from recon.drive_types import moving_tracks
 from recon.errors import DataError, UsageError
 from recon.types import Capture, Exif, Similarity, View
 from recon.words import counted
 
-LEAST_KEPT = 0.05
-"""A lens that leaves less than this of a photo is wrong, or no lens for a pinhole."""
-SMALLEST = 11
-"""px; the window of SSIM."""
 BLACK = (0.0, 0.0, 0.0)
 
 
 Border = Bool[np.ndarray, "h w"]
 CameraKey = tuple[str, int, int, bool]
 """Sensor, width, height, and whether its photos are turned."""
-
-
-@dataclass(frozen=True, eq=False)
-class Usable:
-    """A view that passed every check."""
-
-    view: SourceView
-    world_to_camera: Float64[np.ndarray, "4 4"]
-    intrinsics: Intrinsics
-    """At the photo's own size."""
-    header: PhotoHeader
-    upright: bool
 
 
 def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = True) -> Capture:
@@ -135,69 +116,6 @@ def check_sizes(views: tuple[View, ...], options: ReadOptions) -> None:
             f"{flag} leaves photos of {camera.width}x{camera.height} pixels; "
             f"expected {SMALLEST} or more on each side, so shrink them less."
         )
-
-
-def usable_views(source: SourceCapture, warnings: list[str]) -> list[Usable]:
-    """Keep the views that can be used; say of each other one why not."""
-    kept: list[Usable] = []
-    names: set[str] = set()
-    for view in source.views:
-        try:
-            if view.name in names:
-                raise DataError("its name came before; the first is kept")
-            kept.append(check(view))
-            names.add(view.name)
-        except DataError as error:
-            warnings.append(f"skipped {view.name}: {error}")
-    return kept
-
-
-def check(view: SourceView) -> Usable:
-    """Check one view.
-
-    Raises:
-        DataError: pose, intrinsics, photo, depth or a mask cannot be used.
-    """
-    lens = view.intrinsics
-    bent = () if lens.distortion is None else astuple(lens.distortion)
-    numbers = (lens.fx, lens.fy, lens.cx, lens.cy, *bent)
-    sizes = (lens.width, lens.height)
-    if not all(map(math.isfinite, numbers)) or min(lens.fx, lens.fy, *sizes) <= 0:
-        raise DataError(
-            f"its camera is {lens.width}x{lens.height} with the parameters {numbers}; expected "
-            "finite numbers and positive focal lengths and sizes"
-        )
-    pose = checked_pose(view.world_to_camera)
-    if view.depth is not None:
-        view.depth.check()
-    files = {"mask": view.mask, "sky mask": view.sky, "mask of what moves": view.moving}
-    for kind, path in files.items():
-        if path is not None and not is_file(path):
-            raise DataError(f"{path}: no such {kind}; put it there or take its entry out.")
-    header = read_header(view.image)
-    upright = not fits(header.width, header.height, lens)
-    width, height = (header.height, header.width) if upright else (header.width, header.height)
-    if upright and not (header.sideways and fits(width, height, lens)):
-        raise DataError(
-            f"{view.image} has {header.width}x{header.height} pixels and its camera "
-            f"{lens.width}x{lens.height}, another shape; use the photo that was calibrated"
-        )
-    if min(width, height) < SMALLEST:
-        raise DataError(
-            f"{view.image} has {width}x{height} pixels; expected {SMALLEST} or more on each side, "
-            "as SSIM compares windows of that size. Take it out, or put a larger one there"
-        )
-    if share_kept(lens) < LEAST_KEPT:
-        raise DataError(
-            f"undoing its lens distortion {lens.distortion} would leave less than {LEAST_KEPT:.0%} "
-            "of the photo; calibrate again, or cut wide photos into perspective views"
-        )
-    return Usable(view, pose, lens.resized(width, height), header, upright)
-
-
-def fits(width: int, height: int, lens: Intrinsics) -> bool:
-    """Say whether a photo is the camera's, resized; rounding may have cost a pixel."""
-    return abs(width * lens.height / lens.width - height) <= 1.5
 
 
 def centre(world_to_camera: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "3"]:
@@ -305,13 +223,3 @@ def describe(usable: list[Usable], source: SourceCapture) -> list[str]:
         color = named.get(source.background, f"sRGB {source.background}")
         notes.append(f"transparent photos are laid on {color}")
     return notes
-
-
-def transparent(usable: list[Usable]) -> bool:
-    """Say whether what lies behind the scene can be seen in a photo."""
-    return any(found.header.transparent for found in usable)
-
-
-def distorted(found: Usable) -> bool:
-    """Say whether there is a distortion to undo."""
-    return found.intrinsics.distortion is not None
