@@ -69,8 +69,9 @@ def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = T
     boxes = tuple(place_boxes(found, offset) for found in source.boxes)
     moving = moving_tracks(boxes) if options.drive.moving == "mask" else frozenset()
     views = without_moving(views, boxes, moving, notes)
-    points = source.points if options.start == "points" else None
-    gather = start_points and points is None and options.start == "points"
+    points = source.points if options.start in ("points", "prior") else None
+    own = options.start == "points" or (options.start == "prior" and bool(source.lidar))
+    gather = start_points and points is None and own
     if gather:
         points = lidar_points(
             [source.lidar[i] for i in split.sweeps],

@@ -12,7 +12,7 @@ from recon.matching.survey import Survey
 from recon.types import Capture, PointCloud
 from recon.words import counted
 
-Start = Literal["points", "matches", "random"]
+Start = Literal["points", "matches", "prior", "random"]
 
 ENOUGH = 30
 """With fewer points, Gaussians spread before the cameras cover more of what the photos show."""
@@ -39,11 +39,11 @@ def with_points_from_matches(
     Raises:
         DataError, ResourceError, UsageError: the matcher's weights cannot be read or had.
     """
-    if start == "random" or (start == "points" and capture.points is not None):
+    if start == "random" or (start != "matches" and capture.points is not None):
         return capture
     matcher = settings.choose()
     if matcher is None:
-        if start == "points":
+        if start != "matches":
             return capture
         return _at_random(capture, "--matching.matcher none is set")
     try:

@@ -15,6 +15,7 @@ from recon.core import HAS_CORE, MISSING
 from recon.datasets.reader import identify, read_capture
 from recon.errors import DataError
 from recon.parts import scene_of
+from recon.prior_points import with_points_from_prior
 from recon.protocols import load_protocol
 from recon.raster.choose import Wish, choose_rasterizer
 from recon.raster.interface import Rasterizer
@@ -57,7 +58,10 @@ def capture_of(settings: FitSettings, *, start_points: bool = True, quiet: bool 
     if not (start_points and capture.train):
         return capture
     counter = partial(counting, quiet=quiet)
-    return with_points_from_matches(capture, options.start, settings.matching, counter)
+    capture = with_points_from_matches(capture, options.start, settings.matching, counter)
+    if options.start != "prior":
+        return capture
+    return with_points_from_prior(capture, settings.prior, settings.seed, counter)
 
 
 def rasterizer_for(wish: Wish) -> Rasterizer:
