@@ -15,7 +15,7 @@ from recon.scene import Scene
 from recon.scene_file import read_ply
 
 BEHIND = (0.6130, 0.0101, 0.3984)
-"""sRGB that OpenSplat fits in front of; of its releases up to 1.1.4."""
+"""sRGB that OpenSplat fits in front of, by its sources."""
 
 
 @final
