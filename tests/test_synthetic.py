@@ -164,7 +164,7 @@ def test_a_bright_point_out_of_focus_has_the_predicted_diameter(distance):
 def test_the_strength_follows_from_the_thin_lens_equation(focus, z, width, f_number):
     settings = StreetSettings(focus_distance=focus, f_number=f_number)
     pinhole = Pinhole(focal_length(width), width, 100)
-    lens = lens_of(settings, pinhole)
+    lens = lens_of(settings, pinhole, 0)
     f = 1e-3 * lens.focal_length_mm
 
     def image_distance(distance):
@@ -176,6 +176,15 @@ def test_the_strength_follows_from_the_thin_lens_equation(focus, z, width, f_num
     pixels = on_sensor * width / (1e-3 * settings.sensor_width_mm)
     expected = lens.strength(pinhole) * abs(1 / focus - 1 / z)
     assert pixels == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_a_sweep_turns_the_focus_for_each_camera_of_the_rig():
+    settings = StreetSettings(focus_distance=6.0, focus_sweep=2.0)
+    pinhole = Pinhole(330.0, 480, 320)
+    distances = [lens_of(settings, pinhole, n).focus_distance for n in range(9)]
+    assert set(distances) == {3.0, 6.0, 12.0}
+    for camera in range(3):
+        assert set(distances[camera::3]) == {3.0, 6.0, 12.0}
 
 
 def test_meshes_merge_and_move():
