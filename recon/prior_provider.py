@@ -77,16 +77,14 @@ class PriorProvider(Provider):
         found = self._kept(Frame(view.name, view.photo.pixels(), view.camera, lidar))
         points = self._capture.points
         sparse = None if points is None else points_in(view, points)
-        if sparse is None or len(sparse.depth) < ENOUGH:
+        if sparse is not None and len(sparse.depth) < ENOUGH:
+            sparse = None
+        if sparse is None or self._own_scale:
             depth = self._as_it_is(view, found.depth)
-            trusted = [depth.valid.float()]
         else:
-            if self._own_scale:
-                depth = self._as_it_is(view, found.depth)
-            else:
-                aligned = align(view.name, found.depth, sparse, FORMS[found.depth.kind])
-                depth = aligned.apply(found.depth)
-            trusted = [trust_by_points(depth, sparse)]
+            aligned = align(view.name, found.depth, sparse, FORMS[found.depth.kind])
+            depth = aligned.apply(found.depth)
+        trusted = [depth.valid.float() if sparse is None else trust_by_points(depth, sparse)]
         if found.confidence is not None:
             trusted.append(found.confidence)
         if len(self._kept_in_scale) == KEPT:
@@ -99,6 +97,12 @@ class PriorProvider(Provider):
         """Return a prior's depth in its own scale, where that is the capture's."""
         if depth.kind is DepthKind.METRIC and self._capture.metric:
             return depth
+        if self._own_scale:
+            raise DataError(
+                f"{view.name}: --prior.scale own takes the metres of a metric prior for a capture "
+                f"in metres; {self._prior.name} or {self._capture.path} is not known to be in "
+                "metres. Give --metric if the capture is, or leave --prior.scale at points."
+            )
         raise DataError(
             f"{view.name}: the scale of the prior {self._prior.name} cannot be found, as fewer "
             f"than {ENOUGH} points of {self._capture.path} lie in this photo. Bring points, from "

@@ -130,6 +130,14 @@ def test_without_points_only_metres_can_be_taken(tmp_path: Path) -> None:
             provider.add(Evidence(), taken.views[0])
 
 
+def test_metres_of_its_own_need_metres_on_both_sides(tmp_path: Path) -> None:
+    taken = capture(points=True, metric=False)
+    prior = Guess(1.0, DepthKind.METRIC)
+    provider = PriorProvider(prior, taken, Store(tmp_path), own_scale=True)
+    with pytest.raises(DataError, match=r"--prior\.scale own"):
+        provider.add(Evidence(), taken.views[0])
+
+
 def view_at(name: str, x: float, turned: float = 0.0) -> View:
     pose = torch.eye(4, dtype=torch.float64)
     cos, sin = math.cos(turned), math.sin(turned)
