@@ -10,10 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from recon.optics import REFERENCE_WIDTH
 from recon.types import ThinLens
 
-REFERENCE_WIDTH = 360
-"""px; spans are meant for photos of this width and scale with it."""
 NEAR, FAR = 0.98, 0.02
 """Quantiles of the prior's inverse depth that count as the range's ends."""
 OUTSIDE = (1.2, 0.8)

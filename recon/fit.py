@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -104,7 +105,7 @@ class Fitting:
         while (share := budget.progress(self.step, self.seconds)) < 1 and not stop():
             self.model.schedule(share)
             self.parts_optimizer.schedule(share)
-            self.parts.lens.settle(share, self._misfit)
+            self.parts.lens.settle(share, partial(self._misfit, share))
             sample = self._look(share)
             total, parts = self.objective(sample)
             torch.autograd.backward(total)
@@ -192,12 +193,9 @@ class Fitting:
             sight.evidence, share, neighbour,
         )  # fmt: skip
 
-    def _misfit(self, index: int, lens: Callable[[View], ThinLens]) -> float:
+    def _misfit(self, share: float, index: int, lens: Callable[[View], ThinLens]) -> float:
         """Return the photometric loss of a training view, seen through a lens."""
-        shrink = self.settings.resolution.shrink(
-            self.settings.budget.progress(self.step, self.seconds)
-        )
-        sight = self.sights.look(index, shrink)
+        sight = self.sights.look(index, self.settings.resolution.shrink(share))
         with torch.no_grad():
             drawn = self.parts.scene(self.model.gaussians).draw(
                 self.rasterizer,

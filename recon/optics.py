@@ -15,6 +15,8 @@ from torch import Tensor
 from recon.errors import UsageError
 from recon.types import Camera, ThinLens
 
+REFERENCE_WIDTH = 360
+"""px; blurs that are chosen for scenes are meant for photos of this width, and scale with it."""
 NEAREST = 1e-6
 """Depths must exceed this, in the unit of the scene, to have a circle of confusion."""
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import Bool, UInt8
 from torch import Tensor
+
+from recon.srgb import to_linear
 
 # A robust z-score beyond 3.5 is the usual mark of an outlier (Iglewicz and Hoaglin 1993).
 OUTLIER = 3.5
@@ -38,8 +41,7 @@ def sharpness(pixels: UInt8[Tensor, "h w 3"], valid: Bool[Tensor, "h w"] | None)
 
 def luminance(pixels: UInt8[Tensor, "h w 3"], valid: Bool[Tensor, "h w"] | None) -> float:
     """Return the mean relative luminance in linear light, 0 to 1 (IEC 61966-2-1, Rec. 709)."""
-    level = np.arange(256) / 255
-    linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
+    linear = to_linear(torch.arange(256, dtype=torch.float64) / 255).numpy()
     table = np.stack([linear * weight for weight in (0.2126, 0.7152, 0.0722)])
     image = pixels.numpy()
     mask = use(valid, image[..., 0])

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from recon.camera import inside, project
+from recon.optics import REFERENCE_WIDTH
 from recon.part import Fixed, Part
 from recon.types import Capture, PointCloud, ThinLens, View
 
@@ -128,7 +129,7 @@ class LearnedLens(PhotoLens):
             return
         planes = torch.linspace(0, NEARER * self._near / self._unit, PLANES)
         width = sum(v.camera.width / v.camera.fx for v in self._views) / len(self._views)
-        apertures = torch.tensor([span * width / 360 for span in SPANS]).log()
+        apertures = torch.tensor([span * width / REFERENCE_WIDTH for span in SPANS]).log()
         asked = range(0, len(self._views), -(-len(self._views) // ASKED))
         sums = torch.tensor(
             [sum(min(self._tried(i, a, planes, misfit)) for i in asked) for a in apertures]

@@ -7,7 +7,7 @@ import torch
 from recon.camera import unproject
 from recon.counter import Counter, silent
 from recon.errors import UsageError
-from recon.evidence.interface import Evidence, Need, Provider
+from recon.evidence.interface import Need, Provider, gathered
 from recon.initialise import joined
 from recon.match_provider import MatchSettings
 from recon.providers import PriorSettings, providers_for
@@ -59,10 +59,7 @@ def _believed(
     view: View, providers: tuple[Provider, ...], most: int, generator: torch.Generator
 ) -> PointCloud:
     """Return some of the pixels of a photo that are believed, as points in the working frame."""
-    evidence = Evidence()
-    for provider in providers:
-        evidence = provider.add(evidence, view)
-    prior = evidence.prior
+    prior = gathered(view, providers).prior
     if prior is None:
         return PointCloud(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.uint8))
     use = (prior.confidence >= BELIEVED) & (prior.depth > 0)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from recon.ahead import Ahead
 from recon.camera import resized
-from recon.evidence.interface import Evidence, Provider
+from recon.evidence.interface import Evidence, Provider, gathered
 from recon.types import View
 
 
@@ -158,9 +158,7 @@ class Sights:
         return shelf.sights[index].to(self._device)
 
     def _gather(self, view: View) -> Sight:
-        evidence = Evidence()
-        for provider in self._providers:
-            evidence = provider.add(evidence, view)
+        evidence = gathered(view, self._providers)
         return Sight(view, view.photo.pixels(), view.photo.valid(), evidence)
 
     def _keep_small(self, index: int, sight: Sight) -> None:

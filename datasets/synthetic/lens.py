@@ -35,7 +35,6 @@ def lens_of(settings: StreetSettings, pinhole: Pinhole, number: int) -> Lens:
 
     The number of the photo says where it is focused; each camera of the rig takes all three turns.
 
-
     The sensor stands at the image distance v with 1/f = 1/v + 1/s, and v is the pinhole's focal
     length in the sensor's units (Hecht, Optics, section 5.2).
     """

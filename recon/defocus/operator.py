@@ -22,7 +22,7 @@ def defocus(
     image: Float[Tensor, "h w 3"],
     depth: Float[Tensor, "h w"],
     lens: ThinLens,
-    shape: Shape = Disc(),  # noqa: B008
+    shape: Shape = Disc(),
     *,
     encoded: bool = True,
 ) -> Float[Tensor, "h w 3"]:
@@ -43,7 +43,7 @@ def defocus(
 def blur(
     image: Float[Tensor, "h w 3"],
     coc: Float[Tensor, "h w"],
-    shape: Shape = Disc(),  # noqa: B008
+    shape: Shape = Disc(),
     *,
     encoded: bool = True,
 ) -> Float[Tensor, "h w 3"]:

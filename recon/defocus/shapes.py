@@ -43,40 +43,36 @@ class Shape(abc.ABC):
         """Return the variance along one axis of a circle of confusion's blur, in px²."""
 
 
+@dataclass(frozen=True)
+class Round(Shape):
+    """A shape that is the same in all directions, with the variance of the disc."""
+
+    is_even: ClassVar[bool] = True
+    reach: ClassVar[float] = 1.0
+
+    def gauge(self, x: Float[Tensor, "*n"], y: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Return the squared distance."""
+        return x * x + y * y
+
+    def variance(self, coc: float) -> float:
+        """Return c²/16."""
+        return coc**2 / 16
+
+
 @final
 @dataclass(frozen=True)
-class Disc(Shape):
+class Disc(Round):
     """A round aperture: even light on a disc."""
 
     is_bell: ClassVar[bool] = False
-    is_even: ClassVar[bool] = True
-    reach: ClassVar[float] = 1.0
-
-    def gauge(self, x: Float[Tensor, "*n"], y: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Return the squared distance."""
-        return x * x + y * y
-
-    def variance(self, coc: float) -> float:
-        """Return c²/16."""
-        return coc**2 / 16
 
 
 @final
 @dataclass(frozen=True)
-class Gaussian(Shape):
+class Gaussian(Round):
     """The Gaussian with the variance of the disc, which the rasterizers draw: sigma = c / 4."""
 
     is_bell: ClassVar[bool] = True
-    is_even: ClassVar[bool] = True
-    reach: ClassVar[float] = 1.0
-
-    def gauge(self, x: Float[Tensor, "*n"], y: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Return the squared distance."""
-        return x * x + y * y
-
-    def variance(self, coc: float) -> float:
-        """Return c²/16."""
-        return coc**2 / 16
 
 
 @final

@@ -55,7 +55,7 @@ class BlurStack:
 def blur_stack(
     image: Float[Tensor, "h w 3"],
     cocs: tuple[float, ...],
-    shape: Shape = Disc(),  # noqa: B008
+    shape: Shape = Disc(),
     *,
     encoded: bool = True,
 ) -> BlurStack:

@@ -2,6 +2,7 @@
 
 import abc
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -134,6 +135,14 @@ class Provider(abc.ABC):
         Raises:
             DataError: a file cannot be read; the message names it.
         """
+
+
+def gathered(view: View, providers: Iterable[Provider]) -> Evidence:
+    """Return what all providers know of a training view, in their order."""
+    evidence = Evidence()
+    for provider in providers:
+        evidence = provider.add(evidence, view)
+    return evidence
 
 
 def _all_of(mask: Bool[Tensor, "h w"], width: int, height: int) -> Bool[Tensor, "v u"]:
