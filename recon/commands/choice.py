@@ -14,6 +14,7 @@ from recon.commands.fit import Fit, Resume
 from recon.commands.inspect import Inspect
 from recon.commands.prior import Prior
 from recon.commands.render import Render
+from recon.commands.view import View
 
 Command = (
     Annotated[Fit, subcommand("fit")]
@@ -21,6 +22,7 @@ Command = (
     | Annotated[Eval, subcommand("eval")]
     | Annotated[Compare, subcommand("compare")]
     | Annotated[RunBaseline, subcommand("baseline")]
+    | Annotated[View, subcommand("view")]
     | Annotated[Render, subcommand("render")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Inspect, subcommand("inspect")]

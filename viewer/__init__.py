@@ -1,0 +1,1 @@
+"""One web page to look at a scene: colour, depth and lens, while it is fitted and after."""
