@@ -25,6 +25,9 @@ from recon.viewer.subject import Subject
 TRIES = 100
 """Ports that are tried, one after the other."""
 
+JUDGED = ("Host", "Origin", "Cookie")
+"""Headers that the guard looks at."""
+
 Answer = Callable[[Any, Request], Response | None]
 """What websockets asks before it opens a socket; None opens it."""
 
@@ -172,7 +175,8 @@ def _guarding(guard: Guard) -> Iterator[Callable[[], bool]]:
 
 def _guarded(guard: Guard, process_request: Answer) -> Answer:
     def answer(connection: Any, request: Request) -> Response | None:
-        pairs = [(name.title(), value) for name, value in request.headers.raw_items()]
+        sent = ((name.title(), value) for name, value in request.headers.raw_items())
+        pairs = [(name, value) for name, value in sent if name in JUDGED]
         headers = dict(pairs)
         if len(headers) < len(pairs):
             # Nobody could say which one the browser meant.
