@@ -44,7 +44,7 @@ def write_ply(path: Path, gaussians: Gaussians, to_source: Similarity, *, metric
     header = [
         "ply",
         "format binary_little_endian 1.0",
-        *frame_comments(metric),
+        *frame_comments("Gaussian splats", metric),
         f"element vertex {len(table)}",
         *(f"property float {name}" for name in PROPERTIES),
         "end_header\n",
@@ -55,10 +55,10 @@ def write_ply(path: Path, gaussians: Gaussians, to_source: Similarity, *, metric
         file.write(table.data)
 
 
-def frame_comments(metric: bool) -> list[str]:
-    """Return the lines of a PLY header that say who wrote it, in which units and frame."""
+def frame_comments(what: str, metric: bool) -> list[str]:
+    """Return the lines of a PLY header that say what it holds, in which units and frame."""
     return [
-        f"comment Gaussian splats by recon {version('defocus-recon')}",
+        f"comment {what} by recon {version('defocus-recon')}",
         f"comment units: {'metres' if metric else 'those of the input, not known to be metres'}",
         "comment frame: that of the input",
     ]

@@ -91,7 +91,8 @@ def test_render_and_export_write_what_they_name(fitted: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "r" / "color").glob("*.png"))) == 2
     assert len(list((tmp_path / "r" / "depth").glob("*.png"))) == 2
-    for kind, name in (("splat", "a.splat"), ("compressed-ply", "a.ply")):
+    kinds = (("splat", "a.splat"), ("compressed-ply", "a.ply"), ("points", "b.ply"))
+    for kind, name in kinds:
         done = recon("export", fitted, "--to", kind, "--output", tmp_path / name)
         assert done.returncode == 0, done.stderr
         assert (tmp_path / name).stat().st_size > 0

@@ -9,8 +9,10 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from recon.counter import silent
 from recon.errors import DataError
-from recon.export import export
+from recon.export.choose import exporter_for
+from recon.export.interface import Subject
 from recon.gaussians import HARMONIC_BAND_0, Gaussians
 from recon.scene_file import read_ply
 from recon.transform import transformed
@@ -34,6 +36,11 @@ THERE = Similarity(
     torch.from_numpy(Rotation.random(rng=5).as_matrix()),
     torch.tensor([10.0, -20.0, 3.0], dtype=torch.float64),
 )
+
+
+def export(g: Gaussians, to_source: Similarity, path: Path, to, *, metric: bool) -> None:
+    """Write a scene that nobody has seen yet, and that need not be drawn for this."""
+    exporter_for(to).write(Subject(g, to_source, metric, (), lambda: None), path, silent)
 
 
 def nearest(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -1,30 +1,34 @@
 """`recon export`."""
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from recon.commands.capture import newest, reopen, tell_unfinished
-from recon.export import ExportFormat, export
+from recon.commands.capture import newest, rasterizer_for, reopen, scene_at, tell_unfinished
+from recon.commands.progress import counting
+from recon.export.choose import ExportFormat, exporter_for
+from recon.export.interface import Subject
+from recon.export.surface import SurfaceSettings
+from recon.render import Stage
 from recon.run import Run
-
-ENDINGS: dict[ExportFormat, str] = {
-    "ply": "scene.ply",
-    "splat": "scene.splat",
-    "compressed-ply": "scene.compressed.ply",
-}
 
 
 @dataclass(frozen=True)
 class Export:
-    """Write a run's scene for other viewers, in the input's coordinates."""
+    """Write a run's scene for other programs, in the input's coordinates."""
 
     run: tyro.conf.Positional[Path]
     """The run's folder."""
     to: ExportFormat = "ply"
     """ply keeps everything; splat drops the change with view; compressed-ply is about 4 times
-    smaller than ply."""
+    smaller than ply. points and mesh are the surface that the training views show, as PLY; a mesh
+    needs the extra `mesh`."""
+    surface: Annotated[SurfaceSettings, tyro.conf.arg(name="")] = field(
+        default_factory=SurfaceSettings
+    )
     output: Path | None = None
     """The file; in the run's folder where not given."""
     data: Path | None = None
@@ -32,10 +36,20 @@ class Export:
 
     def __call__(self) -> None:
         """Write the file, and print its path."""
+        exporter = exporter_for(self.to, self.surface)
         run = Run(self.run)
         settings, capture = reopen(run, self.data)
         saved = newest(run)
         tell_unfinished(run, settings, saved)
-        path = self.output or run.path / ENDINGS[self.to]
-        export(saved.gaussians, capture.to_source, path, self.to, metric=capture.metric)
+
+        def stage() -> Stage:
+            rasterizer = rasterizer_for(settings.backend)
+            scene = scene_at(run, settings, capture, saved, rasterizer)
+            return Stage(scene, rasterizer, capture.metric)
+
+        subject = Subject(saved.gaussians, capture.to_source, capture.metric, capture.train, stage)
+        path = self.output or run.path / exporter.file_name
+        said = exporter.write(subject, path, counting)
+        if said:
+            print(said, file=sys.stderr)
         print(path)

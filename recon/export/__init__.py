@@ -1,0 +1,1 @@
+"""A scene in the formats of other programs: one exporter a format, in the input's coordinates."""
