@@ -17,6 +17,9 @@ from recon.types import Camera, ThinLens
 
 REFERENCE_WIDTH = 360
 """px; blurs that are chosen for scenes are meant for photos of this width, and scale with it."""
+DISC_LIKE = 1.12
+"""A Gaussian is most like a disc, in photos whose spectra fall as 1/frequency, when its sigma is so
+many times that of the disc's own variance: least squares of their transfer functions."""
 NEAREST = 1e-6
 """Depths must exceed this, in the unit of the scene, to have a circle of confusion."""
 

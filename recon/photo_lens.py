@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from recon.camera import inside, project
-from recon.optics import REFERENCE_WIDTH
+from recon.optics import DISC_LIKE, REFERENCE_WIDTH
 from recon.part import Fixed, Part
 from recon.types import Capture, PointCloud, ThinLens, View
 
@@ -117,7 +117,11 @@ class LearnedLens(PhotoLens):
                 plane.clamp_(min=0)
 
     def of(self, view: View) -> ThinLens | None:
-        """Return the photo's lens, with gradients to aperture and focus; None before the search."""
+        """Return what to widen Gaussians with, so that they look as seen through the photo's lens.
+
+        It has gradients to aperture and focus, and is None before the search. Its strength is
+        `DISC_LIKE` times that of the lens.
+        """
         if not self._searches:
             return None
         return self._lens(view, self._log_aperture, self._focus[self._row[view.name]])
@@ -161,7 +165,9 @@ class LearnedLens(PhotoLens):
             ]
 
     def _lens(self, view: View, log_aperture: Tensor, plane: Tensor) -> ThinLens:
-        return ThinLens(log_aperture.exp() / self._unit * view.camera.fx, self._unit * plane)
+        # Gaussians are widened to Gaussians, but the photo was taken through a round hole.
+        strength = DISC_LIKE * log_aperture.exp() / self._unit * view.camera.fx
+        return ThinLens(strength, self._unit * plane)
 
 
 def _lowest(places: Tensor, values: Tensor) -> Tensor:
