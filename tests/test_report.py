@@ -2,8 +2,6 @@
 
 import math
 import re
-import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,12 +15,6 @@ from recon.report.contents import Chart, Column, Picture, Report, Series, Table,
 from recon.report.copies import latex, markdown
 from recon.report.page import page
 from recon.report.views import jpeg
-
-CHROMIUM = shutil.which("chromium")
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 def picture(red: int) -> Picture:
@@ -116,25 +108,14 @@ def test_the_page_asks_for_nothing_and_runs_no_words_of_the_data() -> None:
     assert "url(" not in written
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium (apt install chromium)")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield started
-        started.close()
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_reader_can_sort_open_and_wipe(
-    browser: object, tmp_path: Path, width: int, scheme: str
+    chromium: object, tmp_path: Path, width: int, scheme: str
 ) -> None:
     file = tmp_path / "report.html"
     file.write_text(page(report()))
-    context = browser.new_context(  # type: ignore[attr-defined]
+    context = chromium.new_context(  # type: ignore[attr-defined]
         viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True
     )
     tab = context.new_page()

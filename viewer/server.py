@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import rich
 import viser
 import websockets.asyncio.server
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from recon.errors import ResourceError
+from recon.silence import silent_console
 from recon.viewer.address import Address
 from recon.viewer.cameras import field_of_view
 from recon.viewer.guard import HEADERS, TOKEN, Guard, Refusal
@@ -74,7 +74,7 @@ class ViewerServer:
         """End all sessions, and serve no longer."""
         for session in tuple(self._sessions.values()):
             session.close()
-        with _silence():
+        with silent_console():
             self._server.stop()
 
     def _prepare(self) -> None:
@@ -115,7 +115,7 @@ def _start(address: Address, guard: Guard) -> GuardedServer:
     another function while viser starts. That the guard stands is checked, not hoped for.
     """
     port = free_port(address)
-    with _guarding(guard) as stands, _silence():
+    with _guarding(guard) as stands, silent_console():
         server = GuardedServer(address.host, port, verbose=False)
         if not stands():
             server.stop()
@@ -201,14 +201,3 @@ def _refused(refusal: Refusal) -> Response:
     headers["Content-Length"] = str(len(body))
     headers["Connection"] = "close"
     return Response(status, status.phrase, headers, body)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep viser's own words, with addresses that lack the token, off the terminal."""
-    console = rich.get_console()
-    before, console.quiet = console.quiet, True
-    try:
-        yield
-    finally:
-        console.quiet = before

@@ -10,6 +10,7 @@ import numpy as np
 import viser
 from scipy.spatial.transform import Rotation
 
+from recon.browser_splats import browser_splats
 from recon.errors import ReconError, first_line
 from recon.pictures import Picture
 from recon.types import Camera, View
@@ -18,7 +19,6 @@ from recon.viewer.layer import Vantage
 from recon.viewer.look import Aperture, LensDial, Look
 from recon.viewer.pace import Pace
 from recon.viewer.painter import Painter, Size
-from recon.viewer.splats import browser_splats
 from recon.viewer.subject import Subject
 
 MOVING_SECONDS = 0.08

@@ -25,7 +25,8 @@ class Export:
     to: ExportFormat = "ply"
     """ply keeps everything; splat drops the change with view; compressed-ply is about 4 times
     smaller than ply. points and mesh are the surface that the training views show, as PLY; a mesh
-    needs the extra `mesh`."""
+    needs the extra `mesh`. html is one page that shows the splats in any browser, without a
+    network."""
     surface: Annotated[SurfaceSettings, tyro.conf.arg(name="")] = field(
         default_factory=SurfaceSettings
     )

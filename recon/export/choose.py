@@ -4,12 +4,13 @@ from typing import Literal, get_args
 
 from recon.errors import UsageError
 from recon.export.gaussian_files import CompressedPly, Ply, Splat
+from recon.export.html import Html
 from recon.export.interface import Exporter
 from recon.export.mesh import Mesh
 from recon.export.points import Points
 from recon.export.surface import SurfaceSettings
 
-ExportFormat = Literal["ply", "splat", "compressed-ply", "points", "mesh"]
+ExportFormat = Literal["ply", "splat", "compressed-ply", "points", "mesh", "html"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 
@@ -40,3 +41,5 @@ def exporter_for(to: ExportFormat, surface: SurfaceSettings | None = None) -> Ex
             return Splat()
         case "compressed-ply":
             return CompressedPly()
+        case "html":
+            return Html()
