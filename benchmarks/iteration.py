@@ -74,7 +74,7 @@ def prepare(settings: Settings) -> dict[str, Callable[[], None]]:
     def step() -> None:
         render = rasterizer.render(model.gaussians, camera)
         sample = Sample(0, view, photo, None, render, model.gaussians, 1.0)
-        total, _ = objective(sample)
+        total = objective(sample).total
         torch.autograd.backward(total)
         model.step()
 

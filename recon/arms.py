@@ -89,6 +89,11 @@ def _shuffled(kept: str) -> Change:
     return change
 
 
+def _density(settings: FitSettings) -> FitSettings:
+    alone = replace(settings, supervision=only(settings.supervision, "defocus"))
+    return replace(alone, densify=replace(settings.densify, strategy="defocus"))
+
+
 def _photo_lens(settings: FitSettings) -> FitSettings:
     alone = plain(settings)
     return replace(alone, parts=replace(alone.parts, lens="learned"))
@@ -151,6 +156,12 @@ ARMS: Mapping[str, Arm] = {
             LENS,
         ),
         Arm(
+            "density",
+            "and the virtual lens, whose own gradient has a say in where Gaussians come and go",
+            _density,
+            LENS,
+        ),
+        Arm(
             "multiview",
             "and matches between training photos, and the depth of neighbouring views",
             _keeping("multiview", "consistency"),
@@ -175,6 +186,8 @@ CLAIMS = (
     Claim("published", "steps2x", "blurring as published does more than twice the steps"),
     Claim("constant", "plain", "comparing blurred pictures helps, without any depth"),
     Claim("shuffled", "plain", "a lens with the wrong photo's prior helps"),
+    Claim("density", "defocus", "growing by the lens' own gradient helps"),
+    Claim("density", "plain", "the virtual lens, and growing by its gradient, help"),
     Claim("photo-lens", "plain", "learning the lens of the photos helps"),
     Claim("multiview", "plain", "multi-view consistency helps"),
     Claim("multiview", "l1-depth", "multi-view consistency does more than L1 on a prior"),

@@ -142,6 +142,16 @@ class FitSettings:
                 "--supervision.photometric.weight 0: nothing holds the scene to the photos; give "
                 "more than 0."
             )
+        if self.densify.strategy == "defocus" and not self._looks_through_a_lens:
+            raise UsageError(
+                "--densify.strategy defocus: grows by the gradient of the defocus term, which is "
+                "not in use; give a prior (--prior.model) and a --supervision.defocus.weight of "
+                "more than 0, or take --densify.strategy gradient."
+            )
+
+    @property
+    def _looks_through_a_lens(self) -> bool:
+        return self.supervision.defocus.weight > 0 and self.prior.model != "none"
 
     @property
     def budget(self) -> Budget:

@@ -107,18 +107,20 @@ class Fitting:
             self.parts_optimizer.schedule(share)
             self.parts.lens.settle(share, partial(self._misfit, share))
             sample = self._look(share)
-            total, parts = self.objective(sample)
-            torch.autograd.backward(total)
+            penalties = self.objective(sample)
+            footprint = sample.render.footprint
+            self.densifier.before_gradients(penalties.weighted, footprint, share)
+            torch.autograd.backward(penalties.total)
             self.model.step()
             self.parts_optimizer.step()
             camera = sample.view.camera
             self.densifier.after_step(
-                self.model, sample.render.footprint, (camera.width, camera.height), self.step, share
+                self.model, footprint, (camera.width, camera.height), self.step, share
             )
             self.step += 1
             self.seconds = time.monotonic() - began
             if self.step % LOG_EVERY == 0:
-                watch(self._record(sample, parts, share))
+                watch(self._record(sample, penalties.parts, share))
             if self.step % CHECK_EVERY == 0:
                 self._check(sample)
             if self.step % self.settings.checkpoint_every == 0:

@@ -2,7 +2,7 @@
 
 import abc
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -57,6 +57,18 @@ class Term(abc.ABC):
         """Return a mean over pixels or Gaussians, 0 for a perfect scene, before the weight."""
 
 
+@dataclass(frozen=True, eq=False)
+class Penalties:
+    """What the terms in use say of one sample."""
+
+    total: Float[Tensor, ""]
+    """The sum of the weighted."""
+    weighted: Mapping[str, Float[Tensor, ""]]
+    """Each times its weight, by name."""
+    parts: dict[str, float]
+    """Each as it is, by name."""
+
+
 class Objective:
     """The weighted sum of the terms in use."""
 
@@ -68,8 +80,8 @@ class Objective:
         """The evidence that any of the terms asks for."""
         return frozenset().union(*(term.needs for term in self.terms))
 
-    def __call__(self, sample: Sample) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """Sum the weighted penalties, and return each of them unweighted, by name.
+    def __call__(self, sample: Sample) -> Penalties:
+        """Return the terms' penalties and their weighted sum.
 
         Raises:
             NumericError: a penalty is not finite; the message names term, step and view.
@@ -84,5 +96,5 @@ class Objective:
                     "lower learning rate (--learning-rates.means), or look at that photo and its "
                     "pose with `recon inspect`."
                 )
-        total = torch.stack([t.weight * penalties[t.name] for t in self.terms]).sum()
-        return total, parts
+        weighted = {term.name: term.weight * penalties[term.name] for term in self.terms}
+        return Penalties(torch.stack([*weighted.values()]).sum(), weighted, parts)

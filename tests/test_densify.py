@@ -59,7 +59,7 @@ def test_relocation_of_many_copies_stays_finite() -> None:
     assert bool((shrink > 0).all())
 
 
-@pytest.mark.parametrize("strategy", ["mcmc", "gradient"])
+@pytest.mark.parametrize("strategy", ["mcmc", "gradient", "defocus"])
 def test_growth_respects_the_cap_and_keeps_optimizers_in_step(strategy: str) -> None:
     model, footprint = stepped(200)
     settings = Densify(strategy=strategy, every=1, begin=0.0)  # type: ignore[arg-type]

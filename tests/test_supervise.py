@@ -26,13 +26,14 @@ class Constant(Term):
 
 def test_the_total_is_the_weighted_sum_and_the_parts_are_not_weighted(sample: Sample) -> None:
     objective = Objective([Constant(2.0, 0.5, "a"), Constant(3.0, 2.0, "b")])
-    total, parts = objective(sample)
+    found = objective(sample)
+    total, parts = found.total, found.parts
     assert float(total) == 7.0
     assert parts == {"a": 2.0, "b": 3.0}
 
 
 def test_weight_0_computes_nothing(sample: Sample) -> None:
-    _, parts = Objective([Constant(2.0), Constant(math.nan, 0.0, "off")])(sample)
+    parts = Objective([Constant(2.0), Constant(math.nan, 0.0, "off")])(sample).parts
     assert parts == {"constant": 2.0}
 
 

@@ -1,1 +1,1 @@
-"""How the number of Gaussians grows: one interface, three ways, chosen by name."""
+"""How the number of Gaussians grows: one interface, four ways, chosen by name."""

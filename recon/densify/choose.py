@@ -1,6 +1,8 @@
 """The one place where a strategy's name becomes objects."""
 
+from recon.densify.defocus import DefocusGuide
 from recon.densify.gradient import GradientDensifier
+from recon.densify.guide import Unguided
 from recon.densify.interface import Densifier, Densify, FixedDensifier
 from recon.densify.mcmc import McmcDensifier
 from recon.losses.regularize import Opacity, Scale
@@ -13,7 +15,10 @@ def choose_densifier(settings: Densify, cap: int, initial: int, scene_scale: flo
         case "mcmc":
             return McmcDensifier(settings, cap, initial)
         case "gradient":
-            return GradientDensifier(settings, cap, scene_scale)
+            return GradientDensifier(settings, cap, scene_scale, Unguided())
+        case "defocus":
+            guide = DefocusGuide(settings.keep, settings.least_gradient)
+            return GradientDensifier(settings, cap, scene_scale, guide)
         case "fixed":
             return FixedDensifier()
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from recon.densify.guide import Guide
 from recon.densify.interface import Densifier, Densify
 from recon.model import Model
 from recon.raster.interface import ScreenFootprint
@@ -27,11 +29,12 @@ NEVER = 2**62
 class GradientDensifier(Densifier):
     """Duplicates and splits where the image pulls: gsplat's DefaultStrategy, under a cap."""
 
-    def __init__(self, settings: Densify, cap: int, scene_scale: float) -> None:
+    def __init__(self, settings: Densify, cap: int, scene_scale: float, guide: Guide) -> None:
         from gsplat import DefaultStrategy
 
         self.settings = settings
         self.cap = cap
+        self.guide = guide
         self.strategy = DefaultStrategy(
             prune_opa=settings.dead_opacity,
             grow_grad2d=settings.gradient_threshold,
@@ -40,6 +43,16 @@ class GradientDensifier(Densifier):
             reset_every=settings.reset_every,
         )
         self.gathered: dict[str, Any] = self.strategy.initialize_state(scene_scale)
+
+    def before_gradients(
+        self,
+        penalties: Mapping[str, Float[Tensor, ""]],
+        footprint: ScreenFootprint,
+        progress: float,
+    ) -> None:
+        """Let the guide look, while anything may still change."""
+        if progress < self.settings.end:
+            self.guide.look(penalties, footprint)
 
     def after_step(
         self,
@@ -62,11 +75,14 @@ class GradientDensifier(Densifier):
         # on all that was gathered.
         self.strategy.refine_start_iter = NEVER
         self.strategy.step_post_backward(tensors, optimizers, self.gathered, step, info)
+        self.guide.gather(self.gathered, footprint, size)
         if due:
+            self._drop_idle(tensors, optimizers)
             self.strategy.refine_start_iter = 0
-            self.strategy.grow_grad2d = self._threshold(len(model.gaussians))
+            self.strategy.grow_grad2d = self._threshold(len(tensors["means"]))
             unseen = {**info, "radii": torch.zeros_like(info["radii"])}
             self.strategy.step_post_backward(tensors, optimizers, self.gathered, step, unseen)
+            self.guide.forget(self.gathered)
         if due and step > 0 and step % settings.reset_every == 0:
             _reset_opacity(tensors, optimizers, 2 * settings.dead_opacity)
         model.adopt({name: tensors[key] for key, name in GSPLAT_NAMES.items()})
@@ -78,6 +94,17 @@ class GradientDensifier(Densifier):
     def restore(self, state: dict[str, Tensor]) -> None:
         """Put back the gathered gradients."""
         self.gathered.update(state)
+
+    def _drop_idle(
+        self, tensors: dict[str, Tensor], optimizers: Mapping[str, torch.optim.Optimizer]
+    ) -> None:
+        """Remove those that the guide lets go, before others take the room they leave."""
+        idle = self.guide.idle(self.gathered)
+        if idle is None or not bool(idle.any()) or bool(idle.all()):
+            return
+        from gsplat.strategy.ops import remove
+
+        remove(params=tensors, optimizers=optimizers, state=self.gathered, mask=idle)
 
     def _threshold(self, count: int) -> float:
         """Raise the threshold so that no more are added than the cap leaves room for."""

@@ -1,6 +1,7 @@
 """3DGS as Markov chain Monte Carlo (Kheradmand et al. 2024, arXiv 2404.09591)."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, Int
@@ -23,6 +24,14 @@ class McmcDensifier(Densifier):
         self.settings = settings
         self.cap = cap
         self.initial = initial
+
+    def before_gradients(
+        self,
+        penalties: Mapping[str, Float[Tensor, ""]],
+        footprint: ScreenFootprint,
+        progress: float,
+    ) -> None:
+        """Do nothing."""
 
     def after_step(
         self,
