@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from recon.config import FitSettings, Supervision
 from recon.errors import UsageError
@@ -94,9 +94,14 @@ def _density(settings: FitSettings) -> FitSettings:
     return replace(alone, densify=replace(settings.densify, strategy="defocus"))
 
 
-def _photo_lens(settings: FitSettings) -> FitSettings:
-    alone = plain(settings)
-    return replace(alone, parts=replace(alone.parts, lens="learned"))
+def _through(lens: Literal["learned", "in-focus"]) -> Change:
+    """Take the photos for what such a lens makes of them."""
+
+    def change(settings: FitSettings) -> FitSettings:
+        alone = plain(settings)
+        return replace(alone, parts=replace(alone.parts, lens=lens))
+
+    return change
 
 
 LENS = frozenset({Need.PRIOR, Need.STACK})
@@ -167,7 +172,8 @@ ARMS: Mapping[str, Arm] = {
             _keeping("multiview", "consistency"),
             frozenset({Need.MATCHES}),
         ),
-        Arm("photo-lens", "photos only, each through a lens that is learned", _photo_lens),
+        Arm("in-focus", "only what is sharp in the photos", _through("in-focus")),
+        Arm("photo-lens", "photos only, each through a lens that is learned", _through("learned")),
         Arm("full", "and every term as it is set", lambda settings: settings),
     )
 }
@@ -188,7 +194,9 @@ CLAIMS = (
     Claim("shuffled", "plain", "a lens with the wrong photo's prior helps"),
     Claim("density", "defocus", "growing by the lens' own gradient helps"),
     Claim("density", "plain", "the virtual lens, and growing by its gradient, help"),
+    Claim("in-focus", "plain", "leaving out what is out of focus helps"),
     Claim("photo-lens", "plain", "learning the lens of the photos helps"),
+    Claim("photo-lens", "in-focus", "learning the lens does more than leaving out what it blurred"),
     Claim("multiview", "plain", "multi-view consistency helps"),
     Claim("multiview", "l1-depth", "multi-view consistency does more than L1 on a prior"),
     Claim("full", "plain", "all supervision together helps"),

@@ -71,8 +71,9 @@ class Fitting:
             # last bit, because vector code and scalar rests share out the work differently.
             torch.set_num_threads(1)
         self.run, self.settings, self.rasterizer = run, settings, rasterizer
-        self.views, self.scale = capture.train, scene_scale(capture)
+        self.scale = scene_scale(capture)
         self.parts = choose_parts(settings.parts, capture, self.scale, rasterizer.device)
+        self.views = tuple(map(self.parts.lens.learned_from, capture.train))
         self.parts_optimizer = PartsOptimizer(self.parts.named())
         self.objective = Objective((*settings.supervision.terms(), *own_terms(settings.densify)))
         self.order = ViewOrder(len(self.views))

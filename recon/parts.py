@@ -10,6 +10,7 @@ from torch import Tensor
 from recon.backdrop import Backdrop, Plain
 from recon.exposure import AffineExposure, AsTaken, Exposure
 from recon.gaussians import Gaussians
+from recon.in_focus import InFocusOnly
 from recon.part import Part
 from recon.parts_optimizer import restore_parts
 from recon.photo_lens import LearnedLens, PhotoLens, Pinhole
@@ -28,9 +29,10 @@ class PartSettings:
     exposure: Literal["off", "affine"] = "off"
     """affine: each camera and each photo gets its own brightness and tint; held-out photos get
     what lies between their neighbours in time, nothing is learned from them."""
-    lens: Literal["off", "learned"] = "off"
-    """learned: the training photos are out of focus in places; one aperture for all of them and a
-    distance of focus for each are learned, and the scene comes out sharp everywhere."""
+    lens: Literal["off", "learned", "in-focus"] = "off"
+    """For training photos that are out of focus in places. learned: one aperture for all of them
+    and a distance of focus for each are learned, and the scene comes out sharp everywhere.
+    in-focus: nothing is learned from what is not sharp."""
     refine_poses: bool = False
     """Let the training photos' poses move a little; held-out photos keep theirs."""
 
@@ -78,8 +80,20 @@ def choose_parts(
         else Plain(capture.background, device),
         exposure=AffineExposure(views, device) if settings.exposure == "affine" else AsTaken(),
         poses=RefinedPoses(views, scale, device) if settings.refine_poses else GivenPoses(),
-        lens=LearnedLens(capture, scale, device) if settings.lens == "learned" else Pinhole(),
+        lens=_lens(settings, capture, scale, device),
     )
+
+
+def _lens(
+    settings: PartSettings, capture: Capture, scale: float, device: torch.device
+) -> PhotoLens:
+    match settings.lens:
+        case "off":
+            return Pinhole()
+        case "learned":
+            return LearnedLens(capture, scale, device)
+        case "in-focus":
+            return InFocusOnly(capture.train)
 
 
 def scene_of(

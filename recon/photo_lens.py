@@ -43,6 +43,10 @@ APERTURE_RATE, FOCUS_RATE = 5e-3, 2e-2
 class PhotoLens(Part):
     """What each training photo was taken through."""
 
+    def learned_from(self, view: View) -> View:
+        """Return a training view with what may be learned from: its whole photo, as a rule."""
+        return view
+
     @abc.abstractmethod
     def of(self, view: View) -> ThinLens | None:
         """Return the lens for a training view's camera at any size; None where all is sharp."""
