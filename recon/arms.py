@@ -94,7 +94,7 @@ def _density(settings: FitSettings) -> FitSettings:
     return replace(alone, densify=replace(settings.densify, strategy="defocus"))
 
 
-def _through(lens: Literal["learned", "in-focus"]) -> Change:
+def _through(lens: Literal["learned", "exif", "in-focus"]) -> Change:
     """Take the photos for what such a lens makes of them."""
 
     def change(settings: FitSettings) -> FitSettings:
@@ -174,6 +174,7 @@ ARMS: Mapping[str, Arm] = {
         ),
         Arm("in-focus", "only what is sharp in the photos", _through("in-focus")),
         Arm("photo-lens", "photos only, each through a lens that is learned", _through("learned")),
+        Arm("exif-lens", "photos only, each through the lens of its EXIF", _through("exif")),
         Arm("full", "and every term as it is set", lambda settings: settings),
     )
 }
@@ -197,6 +198,8 @@ CLAIMS = (
     Claim("in-focus", "plain", "leaving out what is out of focus helps"),
     Claim("photo-lens", "plain", "learning the lens of the photos helps"),
     Claim("photo-lens", "in-focus", "learning the lens does more than leaving out what it blurred"),
+    Claim("exif-lens", "plain", "knowing the lens of the photos helps"),
+    Claim("exif-lens", "photo-lens", "knowing the lens does more than learning it"),
     Claim("multiview", "plain", "multi-view consistency helps"),
     Claim("multiview", "l1-depth", "multi-view consistency does more than L1 on a prior"),
     Claim("full", "plain", "all supervision together helps"),

@@ -97,8 +97,22 @@ def photographic_lens(
             "expected more than the focal length"
         )
     to_sensor_mm = 1 / (1 / focal_length_mm - 1 / (1000 * focus_distance))
-    aperture = focal_length_mm / f_number / 1000
+    aperture = aperture_diameter(f_number, focal_length_mm)
     return thin_lens(aperture * to_sensor_mm * width / sensor_width_mm, focus_distance)
+
+
+def aperture_diameter(f_number: float, focal_length_mm: float) -> float:
+    """Return the diameter of a lens' entrance pupil, A = f/N, in metres.
+
+    With the focal length in pixels of a calibrated camera it gives the strength, K = A v.
+
+    Raises:
+        UsageError: a number is out of its range.
+    """
+    _check_f_number(f_number)
+    if not 0 < focal_length_mm < math.inf:
+        raise UsageError(f"a focal length of {focal_length_mm} mm; expected more than 0")
+    return focal_length_mm / f_number / 1000
 
 
 def f_number_of(lens: ThinLens, camera: Camera, sensor_width_mm: float = 36.0) -> float:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from recon.backdrop import Backdrop, Plain
+from recon.exif_lens import ExifLens
 from recon.exposure import AffineExposure, AsTaken, Exposure
 from recon.gaussians import Gaussians
 from recon.in_focus import InFocusOnly
@@ -29,10 +30,11 @@ class PartSettings:
     exposure: Literal["off", "affine"] = "off"
     """affine: each camera and each photo gets its own brightness and tint; held-out photos get
     what lies between their neighbours in time, nothing is learned from them."""
-    lens: Literal["off", "learned", "in-focus"] = "off"
+    lens: Literal["off", "learned", "exif", "in-focus"] = "off"
     """For training photos that are out of focus in places. learned: one aperture for all of them
-    and a distance of focus for each are learned, and the scene comes out sharp everywhere.
-    in-focus: nothing is learned from what is not sharp."""
+    and a distance of focus for each are learned, and the scene comes out sharp everywhere. exif:
+    the same with the apertures, and where it is told the focus to begin with, that the photos'
+    EXIF gives; needs a capture in metres. in-focus: nothing is learned from what is not sharp."""
     refine_poses: bool = False
     """Let the training photos' poses move a little; held-out photos keep theirs."""
 
@@ -92,6 +94,8 @@ def _lens(
             return Pinhole()
         case "learned":
             return LearnedLens(capture, scale, device)
+        case "exif":
+            return ExifLens(capture, scale, device)
         case "in-focus":
             return InFocusOnly(capture.train)
 

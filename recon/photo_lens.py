@@ -94,7 +94,7 @@ class LearnedLens(PhotoLens):
             device: where the rasterizer works.
         """
         self._views = capture.train
-        far, near = _inverse_depths(self._views, capture.points) or (0.5 / scale, 2 / scale)
+        far, near = range_of_inverse_depth(self._views, capture.points) or (0.5 / scale, 2 / scale)
         self._near, self._unit = near, near - far
         self._row = {view.name: i for i, view in enumerate(self._views)}
         self._searches = torch.zeros(())
@@ -142,12 +142,12 @@ class LearnedLens(PhotoLens):
         sums = torch.tensor(
             [sum(min(self._tried(i, a, planes, misfit)) for i in asked) for a in apertures]
         )
-        best = _lowest(apertures, sums)
+        best = lowest(apertures, sums)
         with torch.no_grad():
             self._log_aperture.copy_(best)
             for i, focus in enumerate(self._focus):
                 tried = torch.tensor(self._tried(i, best, planes, misfit))
-                focus.copy_(_lowest(planes, tried))
+                focus.copy_(lowest(planes, tried))
             self._searches += 1
 
     def found(self) -> str:
@@ -174,7 +174,7 @@ class LearnedLens(PhotoLens):
         return ThinLens(strength, self._unit * plane)
 
 
-def _lowest(places: Tensor, values: Tensor) -> Tensor:
+def lowest(places: Tensor, values: Tensor) -> Tensor:
     """Return where a parabola through the lowest of some values and its neighbours is lowest."""
     best = int(values.argmin())
     if best in (0, len(values) - 1):
@@ -189,7 +189,9 @@ def _lowest(places: Tensor, values: Tensor) -> Tensor:
     return tip.clamp(x, z)
 
 
-def _inverse_depths(views: Sequence[View], points: PointCloud | None) -> tuple[float, float] | None:
+def range_of_inverse_depth(
+    views: Sequence[View], points: PointCloud | None
+) -> tuple[float, float] | None:
     """Return how far and how near the points are that photos show, as inverse depths."""
     if points is None:
         return None

@@ -50,10 +50,11 @@ class Compare:
     """A folder for all runs, scores and verdicts."""
     arms: str = "plain,rgb2x,steps2x"
     """Names, with commas between them. Photos only: plain, rgb2x (twice the photometric weight),
-    steps2x; where photos are out of focus, in-focus (only what is sharp) and photo-lens. With
-    LiDAR: lidar. With --prior.model: l1-depth, defocus, render (the render blurred instead of the
-    photo), published, density (Gaussians come and go by the lens' gradient), and the controls
-    constant, rounded and shuffled. By matches: multiview. All terms as set: full."""
+    steps2x; where photos are out of focus, in-focus (only what is sharp), photo-lens and
+    exif-lens. With LiDAR: lidar. With --prior.model: l1-depth, defocus, render (the render
+    blurred instead of the photo), published, density (Gaussians come and go by the lens'
+    gradient), and the controls constant, rounded and shuffled. By matches: multiview. All terms
+    as set: full."""
     seeds: int = 3
     """How many seeds each arm is fitted with, from --seed on."""
     equal_time: bool = False
