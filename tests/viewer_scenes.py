@@ -35,7 +35,7 @@ def walls(step: float = 0.15) -> Gaussians:
     return Gaussians(
         means=means,
         quaternions=torch.tensor([1.0, 0, 0, 0]).repeat(len(means), 1),
-        log_scales=(step / 4 * depth * torch.tensor([[1.0, 1.0, 1e-3]])).log(),
+        log_scales=(0.4 * step * depth * torch.tensor([[1.0, 1.0, 1e-3]])).log(),
         opacity_logits=torch.full((len(means),), 4.0),
         sh_base=((torch.cat(colors) - 0.5) / HARMONIC_BAND_0)[:, None],
         sh_rest=torch.zeros(len(means), 15, 3),

@@ -15,9 +15,9 @@ from recon.viewer.panel import Panel
 from recon.viewer.session import Session
 
 REACH = 2.5
-"""Times the farthest usual depth; the end of the range slider."""
+"""Times the farthest usual depth: where the sliders end."""
 STEPS = 500
-"""Of the range slider."""
+"""Of the sliders of the range."""
 
 
 @final
@@ -33,14 +33,10 @@ class LayerPanel(Panel):
         about = gui.add_markdown(LAYERS[look.layer].about)
         most = float(f"{REACH * look.depths.far:.2g}")
         step = most / STEPS
-        depths = gui.add_multi_slider(
-            f"Depth range ({unit})" if unit else "Depth range",
-            min=0.0,
-            max=most,
-            step=step,
-            initial_value=(look.depths.near, min(look.depths.far, most)),
-            min_range=step,
-        )
+        words = f" ({unit})" if unit else ""
+        start, end = min(look.depths.near, most), min(look.depths.far, most)
+        near = gui.add_slider(f"From{words}", step, most, step, initial_value=start)
+        far = gui.add_slider(f"To{words}", step, most, step, initial_value=end)
         fit = gui.add_button("Fit range to view", icon=viser.Icon.ARROWS_HORIZONTAL)
         legend = gui.add_image(_nothing(), format="png")
 
@@ -48,12 +44,12 @@ class LayerPanel(Panel):
         def _(_: Event) -> None:
             session.alter(lambda look: replace(look, layer=layer.value))
 
-        @depths.on_update
+        @near.on_update
+        @far.on_update
         def _(event: Event) -> None:
             # What the code below sets comes back without a browser, rounded to steps.
             if event.client is not None:
-                near, far = depths.value
-                span = DepthRange(max(near, step / 4), max(far, near + step), unit)
+                span = DepthRange(near.value, max(far.value, near.value + step), unit)
                 session.alter(lambda look: replace(look, depths=span))
 
         @fit.on_click
@@ -67,8 +63,9 @@ class LayerPanel(Panel):
             put(layer, look.layer)
             if about.content != chosen.about:
                 about.content = chosen.about
-            put(depths, (look.depths.near, min(look.depths.far, most)))
-            depths.visible = fit.visible = chosen.spans_depth
+            put(near, min(look.depths.near, most))
+            put(far, min(look.depths.far, most))
+            near.visible = far.visible = fit.visible = chosen.spans_depth
             legend.visible = scale is not None
             if scale is not None:
                 legend.image = scale

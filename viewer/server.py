@@ -72,7 +72,10 @@ class ViewerServer:
 
     def close(self) -> None:
         """End all sessions, and serve no longer."""
-        for session in tuple(self._sessions.values()):
+        with self._lock:
+            sessions = tuple(self._sessions.values())
+            self._sessions.clear()
+        for session in sessions:
             session.close()
         with silent_console():
             self._server.stop()
