@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from photos import MemoryPhoto
 
 from recon.core import HAS_CORE
 from recon.evidence.blurred_photos import stack_of
@@ -15,30 +16,11 @@ from recon.gaussians import Gaussians
 from recon.glance import Glance, Neighbour
 from recon.raster.reference import ReferenceRasterizer
 from recon.supervise import Sample
-from recon.types import Camera, DepthMap, Photo, View
+from recon.types import Camera, View
 
 # Machines that are busy make the first example slow; a deadline would only find that.
 settings.register_profile("recon", deadline=None)
 settings.load_profile("recon")
-
-
-class MemoryPhoto(Photo):
-    """A photo that never was a file."""
-
-    def __init__(self, photo: torch.Tensor) -> None:
-        self.photo = photo
-
-    def pixels(self) -> torch.Tensor:
-        return self.photo
-
-    def valid(self) -> torch.Tensor | None:
-        return None
-
-    def depth(self) -> DepthMap | None:
-        return None
-
-    def sky(self) -> torch.Tensor | None:
-        return None
 
 
 @pytest.fixture(scope="session")

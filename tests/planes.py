@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from captures import Scene
 from homographies import texture
-from jaxtyping import UInt8
+from photos import MemoryPhoto, NoPhoto
 from scipy.spatial.transform import Rotation
 
-from recon.types import Camera, Capture, Photo, PointCloud, Similarity, Split, View
+from recon.types import Camera, Capture, PointCloud, Similarity, Split, View
 
 DISTANCE = 4.0
 """Of the wall z = 0 from the cameras' line."""
@@ -42,31 +42,15 @@ def wall_scene(count: int = 4, width: int = 320, height: int = 240) -> Scene:
     return Scene(names, poses, points, colors, width, height, fx, fy, cx, cy, photos=photos)
 
 
-class WallPhoto(Photo):
-    """A photo of the wall in memory; one that is held out must not be looked at."""
-
-    def __init__(self, photo: np.ndarray, held_out: bool) -> None:
-        self.photo, self.held_out = photo, held_out
-
-    def pixels(self) -> UInt8[torch.Tensor, "h w 3"]:
-        assert not self.held_out
-        return torch.from_numpy(self.photo)
-
-    def valid(self) -> None:
-        return None
-
-    def depth(self) -> None:
-        return None
-
-    def sky(self) -> None:
-        return None
-
-
 def wall_capture(scene: Scene, held_out: tuple[int, ...] = (), points: bool = False) -> Capture:
-    """A capture in memory, whose working frame is the scene's."""
+    """A capture in memory, whose working frame is the scene's; held out photos are not for eyes."""
     size = (scene.fx, scene.fy, scene.cx, scene.cy, scene.width, scene.height)
     views = tuple(
-        View(name, Camera(torch.from_numpy(pose).float(), *size), WallPhoto(photo, i in held_out))
+        View(
+            name,
+            Camera(torch.from_numpy(pose).float(), *size),
+            NoPhoto() if i in held_out else MemoryPhoto(torch.from_numpy(photo)),
+        )
         for i, (name, pose, photo) in enumerate(
             zip(scene.names, scene.world_to_camera, scene.photos, strict=True)
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import plyfile
 import torch
-from conftest import MemoryPhoto
+from photos import MemoryPhoto
 from torch import Tensor
 
 from recon.backdrop import Plain

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from captures import make_scene, write_transforms
-from conftest import MemoryPhoto
 from drives import make_drive
+from photos import MemoryPhoto
 from rich.console import Console
 
 from recon.camera import look_at

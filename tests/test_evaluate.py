@@ -4,12 +4,13 @@ import csv
 import hashlib
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from photos import MemoryPhoto
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
@@ -31,28 +32,6 @@ RENDERER = ReferenceRasterizer()
 GREY = (0.2, 0.3, 0.4)
 
 
-@dataclass
-class Held(Photo):
-    """A photo in memory."""
-
-    image: Tensor
-    mask: Tensor | None = None
-    measured: DepthMap | None = None
-    above: Tensor | None = None
-
-    def pixels(self) -> Tensor:
-        return self.image
-
-    def valid(self) -> Tensor | None:
-        return self.mask
-
-    def depth(self) -> DepthMap | None:
-        return self.measured
-
-    def sky(self) -> Tensor | None:
-        return self.above
-
-
 def scene(count: int = 60, seed: int = 0) -> Gaussians:
     g = torch.Generator().manual_seed(seed)
     means = torch.rand(count, 3, generator=g) * torch.tensor([4.0, 3.0, 4.0])
@@ -72,9 +51,9 @@ def camera(x: float) -> Camera:
     return Camera(pose, 35.0, 35.0, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT)
 
 
-def photo(seed: int, **more: object) -> Held:
+def photo(seed: int, **more: object) -> MemoryPhoto:
     noise = np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-    return Held(torch.from_numpy(noise), **more)
+    return MemoryPhoto(torch.from_numpy(noise), **more)
 
 
 def views(*photos: Photo) -> list[View]:
@@ -136,13 +115,12 @@ def test_image_scores_are_those_of_scikit_image(tmp_path):
 def test_only_valid_pixels_count(tmp_path):
     mask = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
     mask[5:25, 10:30] = True
-    spoilt = photo(0)
-    spoilt.image = torch.where(mask[..., None], spoilt.image, 255 - spoilt.image)
-    spoilt.mask = mask
+    clean = photo(0).pixels()
+    spoilt = MemoryPhoto(torch.where(mask[..., None], clean, 255 - clean), mask)
     predicted(tmp_path, views(photo(0)))
     (row,) = scored(tmp_path, views(spoilt)).views
     color = np.asarray(Image.open(tmp_path / row.prediction)).astype(float)
-    error = (color - photo(0).image.numpy())[mask.numpy()]
+    error = (color - photo(0).pixels().numpy())[mask.numpy()]
     assert row.image.psnr == pytest.approx(10 * math.log10(255**2 / (error**2).mean()), abs=1e-4)
     assert row.image.pixels == 400
 
@@ -164,7 +142,7 @@ def measured(held: list[View], factor: float, *, kind: DepthKind = DepthKind.MET
         z = drawn(view)["expected"] / factor
         valid = (torch.arange(WIDTH) < WIDTH // 2).expand(HEIGHT, WIDTH) & (z > 0)
         truth = DepthMap(torch.where(valid, z, 0), valid, kind)
-        found.append(View(view.name, view.camera, photo(i, measured=truth)))
+        found.append(View(view.name, view.camera, photo(i, depth=truth)))
     return found
 
 
@@ -213,7 +191,7 @@ def test_depth_is_scored_by_range_where_lengths_are_metres(tmp_path):
 def test_scores_against_matched_depth_say_so(tmp_path):
     held = measured(views(photo(0), photo(1)), 1.1)
     truth = held[1].photo.depth()
-    matched = photo(1, measured=replace(truth, measured=False))
+    matched = photo(1, depth=replace(truth, measured=False))
     said = {}
     for name, truths in (
         ("files", held),
@@ -272,7 +250,7 @@ def test_a_perfect_prediction_has_a_psnr_that_json_cannot_hold(tmp_path):
     held = views(photo(0))
     predicted(tmp_path, held)
     color = Image.open(prediction_files(tmp_path, held)[held[0].name].color)
-    perfect = views(Held(torch.from_numpy(np.array(color))))
+    perfect = views(MemoryPhoto(torch.from_numpy(np.array(color))))
     assert scored(tmp_path, perfect).image.ssim == pytest.approx(1, abs=1e-6)
     summary = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
     assert summary["psnr"] is None
@@ -322,7 +300,7 @@ def test_every_view_has_a_strip_to_look_at(tmp_path):
     predicted(tmp_path, held)
     scored(tmp_path, held)
     with_truth, without = (Image.open(tmp_path / f"strips/{n}.png") for n in ("left_0", "b"))
-    np.testing.assert_array_equal(np.asarray(with_truth)[20:, :WIDTH], photo(0).image)
+    np.testing.assert_array_equal(np.asarray(with_truth)[20:, :WIDTH], photo(0).pixels())
     assert with_truth.height == without.height == HEIGHT + 20
     assert with_truth.width == without.width + WIDTH + 4
 
@@ -332,7 +310,7 @@ def test_parts_cameras_and_intervals_of_a_rig(tmp_path):
     sky = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
     sky[: HEIGHT // 2] = True
     held = [
-        View(f"{name}/{step}", camera(0.1 * step), photo(step, above=sky), sensor=name, step=step)
+        View(f"{name}/{step}", camera(0.1 * step), photo(step, sky=sky), sensor=name, step=step)
         for name in ("FRONT", "SIDE")
         for step in (2, 5, 7)
     ]

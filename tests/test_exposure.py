@@ -2,26 +2,13 @@
 
 import pytest
 import torch
+from photos import NoPhoto
 
 from recon.exposure import AffineExposure, AsTaken
 from recon.parts_optimizer import PartsOptimizer
-from recon.types import Camera, Photo, View
+from recon.types import Camera, View
 
 CPU = torch.device("cpu")
-
-
-class NoPhoto(Photo):
-    def pixels(self):
-        raise AssertionError("nobody may look at this photo")
-
-    def valid(self):
-        raise AssertionError("nobody may look at this photo")
-
-    def depth(self):
-        raise AssertionError("nobody may look at this photo")
-
-    def sky(self):
-        raise AssertionError("nobody may look at this photo")
 
 
 def view(sensor: str, time: float) -> View:

@@ -3,36 +3,26 @@
 from pathlib import Path
 
 import torch
+from photos import MemoryPhoto
 
 from recon.camera import inside, project
 from recon.fill import CELLS, fill_gaps
-from recon.types import Camera, Capture, DepthMap, Photo, PointCloud, Similarity, Split, View
+from recon.types import Camera, Capture, PointCloud, Similarity, Split, View
 
 WIDTH, HEIGHT = 96, 64
 
 
-class Halves(Photo):
+def halves() -> MemoryPhoto:
     """Red on the left, blue on the right."""
-
-    def pixels(self) -> torch.Tensor:
-        photo = torch.zeros(HEIGHT, WIDTH, 3, dtype=torch.uint8)
-        photo[:, : WIDTH // 2, 0] = 200
-        photo[:, WIDTH // 2 :, 2] = 200
-        return photo
-
-    def valid(self) -> None:
-        return None
-
-    def depth(self) -> DepthMap | None:
-        return None
-
-    def sky(self) -> None:
-        return None
+    photo = torch.zeros(HEIGHT, WIDTH, 3, dtype=torch.uint8)
+    photo[:, : WIDTH // 2, 0] = 200
+    photo[:, WIDTH // 2 :, 2] = 200
+    return MemoryPhoto(photo)
 
 
 def capture(views: int = 1) -> Capture:
     camera = Camera(torch.eye(4), 80.0, 80.0, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT)
-    made = tuple(View(f"{i}", camera, Halves()) for i in range(views))
+    made = tuple(View(f"{i}", camera, halves()) for i in range(views))
     identity = Similarity.shift(torch.zeros(3))
     split = Split(tuple(range(views)), (), "all")
     return Capture(Path("made"), "made", made, split, None, True, identity)

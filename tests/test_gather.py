@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from conftest import MemoryPhoto
+from photos import MemoryPhoto
 from rigs import ring
 
 from recon.evidence.store import Store
@@ -90,15 +90,10 @@ def test_another_matcher_or_other_settings_match_again(tmp_path: Path) -> None:
     assert matcher.paired == 4
 
 
-class Masked(MemoryPhoto):
-    def valid(self) -> torch.Tensor:
-        mask = torch.ones(10, 12, dtype=torch.bool)
-        mask[2, 1] = False
-        return mask
-
-
 def test_masked_pixels_are_left_out_but_not_forgotten(tmp_path: Path) -> None:
-    masked = [replace(view, photo=Masked(view.photo.pixels())) for view in views()]
+    mask = torch.ones(10, 12, dtype=torch.bool)
+    mask[2, 1] = False
+    masked = [replace(view, photo=MemoryPhoto(view.photo.pixels(), mask)) for view in views()]
     (found,) = match_views(masked, PAIRS[:1], Counting(), Store(tmp_path))
     assert found.matches.pixels_a.tolist() == [[8.5, 9.5]]
     matcher = Counting()

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from photos import NoPhoto
 
-from recon.errors import DataError
 from recon.gaussians import HARMONIC_BAND_0
 from recon.initialise import (
     ASKED_VIEWS,
@@ -17,27 +17,11 @@ from recon.initialise import (
 from recon.types import (
     Camera,
     Capture,
-    DepthMap,
-    Photo,
     PointCloud,
     Similarity,
     Split,
     View,
 )
-
-
-class NoPhoto(Photo):
-    def pixels(self) -> torch.Tensor:
-        raise DataError("not needed here")
-
-    def valid(self) -> torch.Tensor | None:
-        return None
-
-    def depth(self) -> DepthMap | None:
-        return None
-
-    def sky(self) -> torch.Tensor | None:
-        return None
 
 
 def camera(x: float) -> Camera:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from captures import write_transforms
-from conftest import MemoryPhoto
+from photos import MemoryPhoto
 from planes import wall_scene
 from rigs import cloud, exact_pairs, ring
 

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from photos import MemoryPhoto
 
 from recon.evidence.depth_files import DepthFileProvider
 from recon.evidence.interface import DenseDepth, Evidence
@@ -47,23 +48,20 @@ def test_depths_that_are_not_known_do_not_matter(sample: Sample, nothing: float)
 
 
 def test_files_give_depth_in_the_captures_unit_only(sample: Sample) -> None:
-    class WithDepth(type(sample.view.photo)):  # type: ignore[misc]
-        kind = DepthKind.METRIC
-
-        def depth(self) -> DepthMap:
-            z = torch.full((24, 32), 3.0)
-            z[0] = 0.0
-            return DepthMap(z, z > 0, self.kind)
-
-    photo = WithDepth(sample.photo)
-    view = replace(sample.view, photo=photo)
+    z = torch.full((24, 32), 3.0)
+    z[0] = 0.0
+    photos = {
+        kind: MemoryPhoto(sample.photo, depth=DepthMap(z, z > 0, kind))
+        for kind in (DepthKind.METRIC, DepthKind.AFFINE)
+    }
+    view = replace(sample.view, photo=photos[DepthKind.METRIC])
     found = DepthFileProvider().add(Evidence(), view).prior
     assert found is not None
     assert float(found.confidence.sum()) == 23 * 32
     small = found.resized(16, 12)
     assert set(small.depth.unique().tolist()) <= {0.0, 3.0}
-    photo.kind = DepthKind.AFFINE
-    assert DepthFileProvider().add(Evidence(), view).prior is None
+    other = replace(sample.view, photo=photos[DepthKind.AFFINE])
+    assert DepthFileProvider().add(Evidence(), other).prior is None
 
 
 def dense(sample: Sample, drawn: torch.Tensor, prior: torch.Tensor, sure: torch.Tensor) -> Sample:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import MemoryPhoto
 from drives import CAR_SIZE, NAME, make_drive, other_car
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from photos import MemoryPhoto
 from scipy.spatial.transform import Rotation
 
 from recon.datasets.drive_source import DriveOptions

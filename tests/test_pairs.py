@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import MemoryPhoto
+from photos import MemoryPhoto
 from rigs import cloud, ring
 
 from recon.camera import look_at

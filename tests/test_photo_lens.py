@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from jaxtyping import UInt8
+from photos import MemoryPhoto
 from torch import Tensor
 
 from recon.camera import project, unproject
@@ -18,7 +18,6 @@ from recon.photo_lens import SEARCHES, LearnedLens, Pinhole
 from recon.types import (
     Camera,
     Capture,
-    Photo,
     PointCloud,
     Similarity,
     Split,
@@ -30,23 +29,6 @@ WIDTH, HEIGHT = 160, 120
 CPU = torch.device("cpu")
 
 
-class Given(Photo):
-    def __init__(self, pixels: Tensor) -> None:
-        self._pixels = pixels
-
-    def pixels(self) -> UInt8[Tensor, "h w 3"]:
-        return self._pixels
-
-    def valid(self) -> None:
-        return None
-
-    def depth(self) -> None:
-        return None
-
-    def sky(self) -> None:
-        return None
-
-
 CAMERA = Camera(torch.eye(4), 150.0, 150.0, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT)
 
 
@@ -56,7 +38,7 @@ def slope() -> Tensor:
 
 
 def blank(name: str) -> View:
-    return View(name, CAMERA, Given(torch.full((HEIGHT, WIDTH, 3), 90, dtype=torch.uint8)))
+    return View(name, CAMERA, MemoryPhoto(torch.full((HEIGHT, WIDTH, 3), 90, dtype=torch.uint8)))
 
 
 def points() -> PointCloud:

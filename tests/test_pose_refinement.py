@@ -7,29 +7,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from photos import NoPhoto
 from scipy.spatial.transform import Rotation
 from splat_scenes import cloud
 
 from recon.parts_optimizer import PartsOptimizer
 from recon.pose_refinement import GivenPoses, RefinedPoses, rigid_motion
 from recon.raster.reference import ReferenceRasterizer
-from recon.types import Camera, Photo, View
+from recon.types import Camera, View
 
 CPU = torch.device("cpu")
-
-
-class NoPhoto(Photo):
-    def pixels(self):
-        raise AssertionError("nobody may look at this photo")
-
-    def valid(self):
-        raise AssertionError("nobody may look at this photo")
-
-    def depth(self):
-        raise AssertionError("nobody may look at this photo")
-
-    def sky(self):
-        raise AssertionError("nobody may look at this photo")
 
 
 def view(name: str, pose: torch.Tensor) -> View:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from photos import MemoryPhoto
 from planes import wall_capture, wall_scene
 
 from recon.errors import UsageError
@@ -15,31 +16,21 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SCENE = wall_scene()
 
 
-class WithDepth(Photo):
+def half_known(photo: Photo) -> MemoryPhoto:
     """A photo whose depth is 5, and unknown in its left half."""
-
-    def __init__(self, photo: Photo) -> None:
-        self._photo = photo
-
-    def pixels(self) -> torch.Tensor:
-        return self._photo.pixels()
-
-    def valid(self) -> torch.Tensor | None:
-        return None
-
-    def sky(self) -> None:
-        return None
-
-    def depth(self) -> DepthMap:
-        height, width = self.pixels().shape[:2]
-        known = torch.zeros(height, width, dtype=torch.bool)
-        known[:, width // 2 :] = True
-        return DepthMap(torch.full((height, width), 5.0), known, DepthKind.METRIC)
+    height, width = photo.pixels().shape[:2]
+    known = torch.zeros(height, width, dtype=torch.bool)
+    known[:, width // 2 :] = True
+    depth = DepthMap(torch.full((height, width), 5.0), known, DepthKind.METRIC)
+    return MemoryPhoto(photo.pixels(), depth=depth)
 
 
 def with_depth(held_out: tuple[int, ...] = ()) -> Capture:
     capture = wall_capture(SCENE, held_out=held_out)
-    views = tuple(replace(view, photo=WithDepth(view.photo)) for view in capture.views)
+    views = tuple(
+        view if i in held_out else replace(view, photo=half_known(view.photo))
+        for i, view in enumerate(capture.views)
+    )
     return replace(capture, views=views)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from jaxtyping import UInt8
+from photos import MemoryPhoto
 from torch import Tensor
 
 from recon.camera import unproject
@@ -21,7 +21,6 @@ from recon.types import (
     Capture,
     DepthKind,
     DepthMap,
-    Photo,
     PointCloud,
     Similarity,
     Split,
@@ -31,18 +30,7 @@ from recon.types import (
 WIDTH, HEIGHT = 40, 30
 
 
-class Grey(Photo):
-    def pixels(self) -> UInt8[Tensor, "h w 3"]:
-        return torch.full((HEIGHT, WIDTH, 3), 90, dtype=torch.uint8)
-
-    def valid(self) -> None:
-        return None
-
-    def depth(self) -> None:
-        return None
-
-    def sky(self) -> None:
-        return None
+GREY = MemoryPhoto(torch.full((HEIGHT, WIDTH, 3), 90, dtype=torch.uint8))
 
 
 def truth() -> Tensor:
@@ -81,7 +69,7 @@ def capture(points: bool, metric: bool) -> Capture:
     pixels = torch.stack([columns.flatten(), rows.flatten()], -1) + 0.5
     positions = unproject(CAMERA, pixels, truth()[rows.flatten(), columns.flatten()])
     cloud = PointCloud(positions, torch.zeros(len(positions), 3, dtype=torch.uint8))
-    view = View("a", CAMERA, Grey())
+    view = View("a", CAMERA, GREY)
     identity = Similarity.shift(torch.zeros(3))
     split = Split((0,), (), "all")
     return Capture(
@@ -144,7 +132,7 @@ def view_at(name: str, x: float, turned: float = 0.0) -> View:
     pose[:3, :3] = torch.tensor([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=torch.float64)
     pose[:3, 3] = -pose[:3, :3] @ torch.tensor([x, 0, 0], dtype=torch.float64)
     camera = Camera(pose, 30.0, 30.0, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT)
-    return View(name, camera, Grey())
+    return View(name, camera, GREY)
 
 
 def test_neighbours_are_near_and_look_the_same_way() -> None:

@@ -1,12 +1,10 @@
 """Which part of a photo is in focus, against photos blurred by a known amount."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
-from conftest import MemoryPhoto
 from jaxtyping import Float32, UInt8
+from photos import MemoryPhoto
 
 from recon.defocus.operator import blur
 from recon.in_focus import InFocusOnly, SharpPhoto
@@ -66,17 +64,13 @@ def test_what_has_no_texture_is_kept() -> None:
 
 
 def test_only_the_sharp_part_of_what_was_valid_is_learned_from() -> None:
-    class Half(MemoryPhoto):
-        def valid(self) -> torch.Tensor:
-            mask = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)
-            mask[: HEIGHT // 2] = False
-            return mask
-
+    mask = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)
+    mask[: HEIGHT // 2] = False
     circles = torch.zeros(HEIGHT, WIDTH)
     circles[:, WIDTH // 2 :] = 8.0
     pixels = torch.from_numpy(taken(circles))
     camera = Camera(torch.eye(4), 200.0, 200.0, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT)
-    view = View("one", camera, Half(pixels))
+    view = View("one", camera, MemoryPhoto(pixels, mask))
     lens = InFocusOnly([view])
     learned = lens.learned_from(view).photo
     valid = learned.valid()
@@ -87,5 +81,5 @@ def test_only_the_sharp_part_of_what_was_valid_is_learned_from() -> None:
     assert torch.equal(learned.pixels(), pixels)
     assert lens.of(view) is None
     assert "2" in lens.found()
-    whole = SharpPhoto(replace(view, photo=MemoryPhoto(pixels)).photo).valid()
+    whole = SharpPhoto(MemoryPhoto(pixels)).valid()
     assert torch.equal(valid[HEIGHT // 2 :], whole[HEIGHT // 2 :])

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from photos import NoPhoto
 
 from recon.backdrop import Plain
 from recon.camera import look_at
@@ -12,16 +13,9 @@ from recon.raster.reference import ReferenceRasterizer
 from recon.render import Shot, Stage
 from recon.scene import Scene
 from recon.shots import PathSettings, at_width, shots_along, shots_of_views
-from recon.types import Camera, Capture, Photo, Similarity, Split, View
+from recon.types import Camera, Capture, Similarity, Split, View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-class NoPhoto(Photo):
-    def pixels(self):
-        raise AssertionError("a path needs no photo")
-
-    valid = depth = sky = pixels
 
 
 def capture(count: int = 8, sensors: tuple[str, ...] = ("",)) -> Capture:

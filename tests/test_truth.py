@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import MemoryPhoto
 from drives import CAR_SIZE, FAR, HOUSE, car_pose, make_drive, other_car
+from photos import MemoryPhoto
 from scipy.spatial import cKDTree
 
 from recon.datasets.drive_source import DriveOptions
@@ -200,27 +200,19 @@ class Damaged(MemorySweep):
         raise DataError("lidar.parquet: row 7 is damaged")
 
 
-class DeepPhoto(MemoryPhoto):
+def deep(depth: DepthMap | None = None, sky: torch.Tensor | None = None) -> MemoryPhoto:
     """A photo that brings its own depth."""
-
-    def __init__(self, depth: DepthMap | None = None, sky: torch.Tensor | None = None) -> None:
-        super().__init__(torch.zeros(HEIGHT, WIDTH, 3, dtype=torch.uint8))
-        self._depth, self._sky = depth, sky
-
-    def depth(self) -> DepthMap | None:
-        return self._depth
-
-    def sky(self) -> torch.Tensor | None:
-        return self._sky
+    pixels = torch.zeros(HEIGHT, WIDTH, 3, dtype=torch.uint8)
+    return MemoryPhoto(pixels, depth=depth, sky=sky)
 
 
-def view_of(photo: DeepPhoto, camera: Camera = CAMERA, name: str = "a") -> View:
+def view_of(photo: MemoryPhoto, camera: Camera = CAMERA, name: str = "a") -> View:
     return View(name, camera, photo, step=3)
 
 
 def truth_of(points: list[list[float]], **more: object) -> DepthMap:
     sweep = Points(0.0, 3, ("TOP",), (), torch.tensor(points), **more)
-    truth = Truths([sweep]).of(view_of(DeepPhoto()), None)
+    truth = Truths([sweep]).of(view_of(deep()), None)
     assert truth is not None
     return truth.depth
 
@@ -257,8 +249,8 @@ def test_the_rigs_own_car_is_no_truth() -> None:
         ]
     )
     sweep = Points(0.0, 3, ("TOP",), (), points)
-    here = view_of(DeepPhoto())
-    truth = Truths([sweep], rig=[here, view_of(DeepPhoto(), beside, "b")]).of(here, None)
+    here = view_of(deep())
+    truth = Truths([sweep], rig=[here, view_of(deep(), beside, "b")]).of(here, None)
     alone = Truths([sweep]).of(here, None)
     assert truth is not None
     assert alone is not None
@@ -283,15 +275,15 @@ def test_measured_depth_goes_before_lidar_and_lidar_before_matching() -> None:
     }
     for (depth, swept), source in expected.items():
         truths = Truths([sweep] if swept else [])
-        truth = truths.of(view_of(DeepPhoto(depth)), None)
+        truth = truths.of(view_of(deep(depth)), None)
         assert truth is not None
         assert truth.source is source
-    assert Truths().of(view_of(DeepPhoto(prior)), None) is None
+    assert Truths().of(view_of(deep(prior)), None) is None
     # Pixels that do not count have no truth, whoever knows it.
     left = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
     left[:, :40] = True
     for depth in (measured, None):
-        truth = Truths([sweep]).of(view_of(DeepPhoto(depth)), left)
+        truth = Truths([sweep]).of(view_of(deep(depth)), left)
         assert truth is not None
         assert not (truth.depth.valid & ~left).any()
         assert not (truth.edges & ~left).any()
@@ -300,7 +292,7 @@ def test_measured_depth_goes_before_lidar_and_lidar_before_matching() -> None:
 def test_a_damaged_sweep_costs_its_own_truth_only() -> None:
     truths = Truths([Damaged(0.0, 3, ("TOP",), ())])
     for _ in range(2):
-        assert truths.of(view_of(DeepPhoto()), None) is None
+        assert truths.of(view_of(deep()), None) is None
     assert truths.problems == ["lidar.parquet: row 7 is damaged"]
 
 
@@ -330,7 +322,7 @@ def test_parts_of_photos(capture: Capture, folder: Path) -> None:
     z[:, 120:] = 300.0
     sky = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
     sky[:30] = True
-    photo = DeepPhoto(DepthMap(z, ~sky), sky)
+    photo = deep(DepthMap(z, ~sky), sky)
     truth = Truths().of(view_of(photo), None)
     parts = regions_of(view_of(photo), truth, None)
     assert sorted(parts) == ["far", "mid", "near", "non_sky"]
@@ -339,7 +331,7 @@ def test_parts_of_photos(capture: Capture, folder: Path) -> None:
     assert (int(columns["near"][-1]), int(columns["mid"][0])) == (49, 50)
     assert columns["far"].tolist() == list(range(90, 120))
     assert not (parts["near"] & sky).any()
-    assert regions_of(view_of(DeepPhoto()), None, None) == {}
+    assert regions_of(view_of(deep()), None, None) == {}
     kept = read_capture(folder, ReadOptions(hold_every=HELD, drive=DriveOptions(moving="keep")))
     frames = {frame.step: frame for frame in moving(kept)}
     for view, masked in zip(kept.test, capture.test, strict=True):

@@ -1,7 +1,7 @@
 """Small scenes and pages for the tests of the viewer."""
 
 import torch
-from conftest import MemoryPhoto
+from photos import MemoryPhoto
 from splat_scenes import grey
 
 from recon.backdrop import Plain
