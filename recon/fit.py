@@ -14,6 +14,7 @@ from recon.config import FitSettings
 from recon.core import HAS_CORE
 from recon.counter import Counter
 from recon.densify.choose import choose_densifier, own_terms
+from recon.doubt import choose_doubt
 from recon.errors import DataError, NumericError
 from recon.evidence.interface import Need
 from recon.gaussians import Gaussians
@@ -76,9 +77,10 @@ class Fitting:
         self.views = tuple(map(self.parts.lens.learned_from, capture.train))
         self.parts_optimizer = PartsOptimizer(self.parts.named())
         self.objective = Objective((*settings.supervision.terms(), *own_terms(settings.densify)))
+        self.doubt = choose_doubt(settings.prior.doubt_from, self.objective.needs)
         self.order = ViewOrder(len(self.views))
         self.providers = providers_for(
-            self.objective.needs, capture, settings.prior, settings.matching
+            self.objective.needs | self.doubt.needs, capture, settings.prior, settings.matching
         )
         self.sights = Sights(
             self.views, self.providers, rasterizer.device, settings.memory.photo_bytes()
@@ -107,7 +109,7 @@ class Fitting:
             self.model.schedule(share)
             self.parts_optimizer.schedule(share)
             self.parts.lens.settle(share, partial(self._misfit, share))
-            sample = self._look(share)
+            sample = self.doubt.weigh(self._look(share))
             penalties = self.objective(sample)
             footprint = sample.render.footprint
             self.densifier.before_gradients(penalties.weighted, footprint, share)

@@ -40,6 +40,7 @@ SHARES = (
     "densify.keep",
     "resolution.quarter_until",
     "resolution.half_until",
+    "prior.doubt_from",
     "supervision.photometric.ssim_weight",
     "supervision.lidar.opaque",
     "supervision.defocus.begin",

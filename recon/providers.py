@@ -36,6 +36,10 @@ class PriorSettings:
     neighbours: int = 2
     """Training photos beside each with whose priors its own must agree to be believed; 0 asks
     none."""
+    doubt_from: float = 1.0
+    """Share of the fit from which a prior is believed less where it blurs the photo's texture
+    unlike the rendered depth does; 1 for never. Every term that asks for the prior sees the
+    same."""
     shuffled: bool = False
     """Give each photo the prior of another one: a control, which must not help."""
 
