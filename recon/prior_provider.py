@@ -16,8 +16,8 @@ from recon.errors import DataError
 from recon.evidence.alignment import FORMS, align
 from recon.evidence.confidence import combined, trust_by_points, trust_by_views
 from recon.evidence.interface import DenseDepth, Evidence, Need, Provider, SparseDepth
-from recon.evidence.lidar import CELL, unhidden
 from recon.evidence.store import Store, digest
+from recon.occlusion import in_front
 from recon.priors.interface import DepthPrior, Frame, PriorDepth
 from recon.types import Capture, DepthKind, DepthMap, PointCloud, View
 
@@ -141,7 +141,7 @@ def points_in(view: View, cloud: PointCloud) -> SparseDepth:
     pixels, depth = project(view.camera, cloud.positions.float())
     shown = inside(view.camera, pixels, depth)
     pixels, depth = pixels[shown], depth[shown]
-    seen = unhidden(pixels, depth, CELL * view.camera.width)
+    seen = in_front(pixels, depth, view.camera.width)
     return SparseDepth(pixels[seen], depth[seen], torch.ones(int(seen.sum())))
 
 

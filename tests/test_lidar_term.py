@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.evidence.interface import Evidence, SparseDepth
-from recon.evidence.lidar import unhidden
 from recon.losses.lidar import Lidar
 from recon.losses.sky import Sky
+from recon.occlusion import in_front
 from recon.supervise import Sample
 
 
@@ -67,9 +67,9 @@ def test_the_nearest_is_never_hidden_and_far_ones_behind_it_are(
     points: list[tuple[float, float, float]],
 ) -> None:
     found = torch.tensor(points).reshape(-1, 3)
-    seen = unhidden(found[:, :2], found[:, 2], 10.0)
+    seen = in_front(found[:, :2], found[:, 2], 800)
     if len(found):
         assert bool(seen[found[:, 2].argmin()])
     both = torch.cat([found, torch.tensor([[50.0, 50.0, 0.5], [50.5, 50.5, 0.9]])])
-    seen = unhidden(both[:, :2], both[:, 2], 10.0)
+    seen = in_front(both[:, :2], both[:, 2], 800)
     assert seen[-2:].tolist() == [True, False]

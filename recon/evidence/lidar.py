@@ -4,20 +4,17 @@ from dataclasses import replace
 from typing import ClassVar, final
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from recon.camera import inside, project
 from recon.drive_types import Returns, Sweep
 from recon.evidence.interface import Evidence, Need, Provider, SparseDepth
+from recon.occlusion import in_front
 from recon.types import Capture, View
 
 MOST = 8_192
 """Returns that are kept of a view, evenly chosen; more cost memory and teach little."""
-CELL = 1 / 80
-"""Of a photo's width: the grain at which returns hide each other."""
-BEHIND = 1.2
-"""A return farther than this times the nearest one in its cell is taken as hidden."""
 
 
 @final
@@ -63,7 +60,7 @@ def lidar_depth(view: View, sweep: Sweep, returns: Returns) -> SparseDepth:
     over what blocks the camera's sight: a fit rather learns from few returns than from wrong ones.
     """
     _, pixels, depth = on_photo(view, sweep, returns)
-    seen = unhidden(pixels, depth, CELL * view.camera.width)
+    seen = in_front(pixels, depth, view.camera.width)
     return SparseDepth(pixels[seen], depth[seen], torch.ones(int(seen.sum())))
 
 
@@ -101,26 +98,3 @@ def recorded(view: View, sweep: Sweep, returns: Returns) -> Float[Tensor, "n 2"]
         found[(returns.sensors != number).all(dim=1)] = torch.inf
         found = torch.where(found.isinf(), -1.0, found)
     return found
-
-
-def unhidden(
-    pixels: Float[Tensor, "n 2"], depth: Float[Tensor, " n"], cell: float
-) -> Bool[Tensor, " n"]:
-    """Return which points are not far behind another one in the same part of the image.
-
-    Args:
-        pixels: x and y.
-        depth: more than 0.
-        cell: edge of a part, in px. Parts are laid out twice, shifted by half of one, so that
-            neighbours across a border meet in one of the two.
-    """
-    seen = torch.ones(len(depth), dtype=torch.bool)
-    if len(depth) == 0:
-        return seen
-    for shift in (0.0, 0.5):
-        columns_rows = (pixels / cell + shift).long()
-        key = columns_rows[:, 1] * (int(columns_rows[:, 0].max()) + 1) + columns_rows[:, 0]
-        nearest = torch.full((int(key.max()) + 1,), torch.inf)
-        nearest = nearest.scatter_reduce(0, key, depth, "amin")
-        seen &= depth <= BEHIND * nearest[key]
-    return seen
