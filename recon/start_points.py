@@ -12,8 +12,10 @@ from recon.matching.survey import Survey
 from recon.types import Capture, PointCloud
 from recon.words import counted
 
-Start = Literal["points", "matches", "prior", "random"]
+Start = Literal["points", "matches", "dense", "prior", "random"]
 
+FROM_PHOTOS: frozenset[Start] = frozenset({"matches", "dense"})
+"""Those that leave a capture's own points aside."""
 ENOUGH = 30
 """With fewer points, Gaussians spread before the cameras cover more of what the photos show."""
 UNSURE = 0.1
@@ -39,11 +41,11 @@ def with_points_from_matches(
     Raises:
         DataError, ResourceError, UsageError: the matcher's weights cannot be read or had.
     """
-    if start == "random" or (start != "matches" and capture.points is not None):
+    if start == "random" or (start not in FROM_PHOTOS and capture.points is not None):
         return capture
     matcher = settings.choose()
     if matcher is None:
-        if start != "matches":
+        if start not in FROM_PHOTOS:
             return capture
         return _at_random(capture, "--matching.matcher none is set")
     try:

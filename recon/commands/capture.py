@@ -13,6 +13,7 @@ from recon.commands.progress import counting
 from recon.config import FitSettings
 from recon.core import HAS_CORE, MISSING
 from recon.datasets.reader import identify, read_capture
+from recon.dense_points import with_dense_points
 from recon.errors import DataError
 from recon.parts import scene_of
 from recon.prior_points import with_points_from_prior
@@ -59,9 +60,13 @@ def capture_of(settings: FitSettings, *, start_points: bool = True, quiet: bool 
         return capture
     counter = partial(counting, quiet=quiet)
     capture = with_points_from_matches(capture, options.start, settings.matching, counter)
-    if options.start != "prior":
-        return capture
-    return with_points_from_prior(capture, settings.prior, settings.seed, counter)
+    match options.start:
+        case "prior":
+            return with_points_from_prior(capture, settings.prior, settings.seed, counter)
+        case "dense":
+            return with_dense_points(capture, settings.seed, counter)
+        case _:
+            return capture
 
 
 def rasterizer_for(wish: Wish) -> Rasterizer:
