@@ -22,6 +22,7 @@ from recon.datasets.undistort import share_kept
 from recon.datasets.usable_views import SMALLEST, Usable, distorted, transparent, usable_views
 from recon.drive_types import moving_tracks
 from recon.errors import DataError, UsageError
+from recon.focal_stack import focal_stack
 from recon.types import Capture, Exif, Similarity, View
 from recon.words import counted
 
@@ -88,6 +89,8 @@ def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = T
         found.view.sensor: Resize(found.intrinsics, view.camera.width, view.camera.height)
         for found, view in zip(usable, views, strict=True)
     }
+    stack = focal_stack([views[i] for i in split.train]) if source.metric else None
+    notes += [stack.describe()] if stack else []
     return Capture(
         path=source.path,
         format=source.format,

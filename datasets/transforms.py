@@ -82,6 +82,8 @@ def scene_name(content: Json) -> str:
     made = about.get("settings") if isinstance(about, dict) else None
     if not isinstance(about, dict) or not isinstance(made, dict):
         return ""
+    if about.get("kind") == "focal-stack":
+        return f"synthetic-stack-{made.get('seed')}-{made.get('width')}x{made.get('height')}"
     parts = [
         f"synthetic-street-{made.get('seed')}",
         f"{made.get('width')}x{made.get('height')}",

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from recon.errors import UsageError
-from recon.types import Camera, ThinLens
+from recon.types import Camera, Exif, ThinLens
 
 REFERENCE_WIDTH = 360
 """px; blurs that are chosen for scenes are meant for photos of this width, and scale with it."""
@@ -113,6 +113,23 @@ def aperture_diameter(f_number: float, focal_length_mm: float) -> float:
     if not 0 < focal_length_mm < math.inf:
         raise UsageError(f"a focal length of {focal_length_mm} mm; expected more than 0")
     return focal_length_mm / f_number / 1000
+
+
+def stated_lens(exif: Exif, camera: Camera) -> ThinLens | None:
+    """Return the lens that a photo states, or None where it does not state all of it.
+
+    The aperture is f / N, whatever the size at which the photo is looked at.
+
+    Args:
+        exif: f-number, focal length in mm and focus distance in metres are asked for.
+        camera: of the photo at the size at which it is looked at.
+    """
+    stated = (exif.f_number, exif.focal_length_mm, exif.focus_distance)
+    numbers = [number for number in stated if number is not None and 0 < number < math.inf]
+    if len(numbers) < len(stated):
+        return None
+    f_number, focal_length_mm, focus_distance = numbers
+    return thin_lens(aperture_diameter(f_number, focal_length_mm) * camera.fx, focus_distance)
 
 
 def f_number_of(lens: ThinLens, camera: Camera, sensor_width_mm: float = 36.0) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor
 from recon.backdrop import Backdrop, Plain
 from recon.exif_lens import ExifLens
 from recon.exposure import AffineExposure, AsTaken, Exposure
+from recon.focal_stack import focal_stack
 from recon.gaussians import Gaussians
 from recon.in_focus import InFocusOnly
 from recon.part import Part
@@ -30,11 +31,12 @@ class PartSettings:
     exposure: Literal["off", "affine"] = "off"
     """affine: each camera and each photo gets its own brightness and tint; held-out photos get
     what lies between their neighbours in time, nothing is learned from them."""
-    lens: Literal["off", "learned", "exif", "in-focus"] = "off"
+    lens: Literal["auto", "off", "learned", "exif", "in-focus"] = "auto"
     """For training photos that are out of focus in places. learned: one aperture for all of them
     and a distance of focus for each are learned, and the scene comes out sharp everywhere. exif:
     the same with the apertures, and where it is told the focus to begin with, that the photos'
-    EXIF gives; needs a capture in metres. in-focus: nothing is learned from what is not sharp."""
+    EXIF gives; needs a capture in metres. in-focus: nothing is learned from what is not sharp.
+    auto: exif for focal stacks that state their lens, off for others."""
     refine_poses: bool = False
     """Let the training photos' poses move a little; held-out photos keep theirs."""
 
@@ -90,7 +92,9 @@ def _lens(
     settings: PartSettings, capture: Capture, scale: float, device: torch.device
 ) -> PhotoLens:
     match settings.lens:
-        case "off":
+        case "auto" if capture.metric and focal_stack(capture.train):
+            return ExifLens(capture, scale, device)
+        case "auto" | "off":
             return Pinhole()
         case "learned":
             return LearnedLens(capture, scale, device)

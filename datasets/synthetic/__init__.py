@@ -1,11 +1,13 @@
-"""A street that the project makes itself: photos, exact depth, a thin lens, a laser, all known."""
+"""What the project makes itself: streets and still lifes, with depth, lens and laser known."""
 
 from recon.datasets.synthetic.drive import synthesize_drive
+from recon.datasets.synthetic.focal_stack import synthesize_stack
 from recon.datasets.synthetic.settings import (
     DEMO_DRIVE,
     DEMO_PHOTOS,
     DriveSettings,
     PhotoSettings,
+    StackSettings,
     StreetSettings,
 )
 from recon.datasets.synthetic.street_capture import synthesize_street
@@ -15,7 +17,9 @@ __all__ = [
     "DEMO_PHOTOS",
     "DriveSettings",
     "PhotoSettings",
+    "StackSettings",
     "StreetSettings",
     "synthesize_drive",
+    "synthesize_stack",
     "synthesize_street",
 ]

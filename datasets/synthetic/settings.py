@@ -76,10 +76,28 @@ class DriveSettings:
         _check(self)
 
 
+@dataclass(frozen=True)
+class StackSettings:
+    """What a `focal-stack` is made of."""
+
+    slices: int = 8
+    """Planes of focus, evenly in inverse depth, from the farthest to the nearest."""
+    coc: float = 12.0
+    """px; the circle of confusion of the nearest where the farthest is sharp."""
+    finer: int = 3
+    """Squared, times the samples of sharp photos."""
+    points: int = 4_000
+    """Points that initialise a fit."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be rendered."""
+        _check(self)
+
+
 _MAY_BE_ZERO = frozenset({"seed", "lens_every", "points", "hold_every", "truth"})
 
 
-def _check(settings: PhotoSettings | StreetSettings | DriveSettings) -> None:
+def _check(settings: PhotoSettings | StreetSettings | DriveSettings | StackSettings) -> None:
     """Refuse numbers that are too small."""
     for field in fields(settings):
         value, least = getattr(settings, field.name), 0 if field.name in _MAY_BE_ZERO else 1

@@ -13,8 +13,10 @@ from recon.datasets.reader import READERS
 from recon.datasets.synthetic import (
     DriveSettings,
     PhotoSettings,
+    StackSettings,
     StreetSettings,
     synthesize_drive,
+    synthesize_stack,
     synthesize_street,
 )
 from recon.errors import UsageError
@@ -47,26 +49,29 @@ class Protocols:
 
 @dataclass(frozen=True)
 class Synthesize:
-    """Make a drive along a street, everything about it known exactly.
+    """Make a drive along a street or a focal stack, everything about it known exactly.
 
     A `street` is a nerfstudio folder with depth and the same views through a thin lens. A `drive`
-    is a Waymo segment with LiDAR, boxes and a moving car, such as the demo.
+    is a Waymo segment with LiDAR, boxes and a moving car, such as the demo. A `focal-stack` shows
+    a still life from one place at many planes of focus, with depth and the sharp picture.
     """
 
     output: Path
     """A new or empty folder."""
-    kind: Literal["street", "drive"] = "street"
+    kind: Literal["street", "drive", "focal-stack"] = "street"
     """What to make."""
     photos: Annotated[PhotoSettings, tyro.conf.arg(name="")] = field(default_factory=PhotoSettings)
     street: StreetSettings = field(default_factory=StreetSettings)
     drive: DriveSettings = field(default_factory=DriveSettings)
+    stack: StackSettings = field(default_factory=StackSettings)
 
     def __call__(self) -> None:
         """Render it, and print where it is."""
-        if self.kind == "street" and self.drive != DriveSettings():
-            raise UsageError("--drive.* belongs to --kind drive")
-        if self.kind == "drive" and self.street != StreetSettings():
-            raise UsageError("--street.* belongs to --kind street")
+        own = {"street": "street", "drive": "drive", "stack": "focal-stack"}
+        for name, kind in own.items():
+            given = getattr(self, name)
+            if kind != self.kind and given != type(given)():
+                raise UsageError(f"--{name}.* belongs to --kind {kind}")
         with Console(stderr=True).status("") as status:
 
             def tell(what: str, done: int, total: int) -> None:
@@ -74,8 +79,10 @@ class Synthesize:
 
             if self.kind == "street":
                 synthesize_street(self.photos, self.street, self.output, tell)
-            else:
+            elif self.kind == "drive":
                 synthesize_drive(self.photos, self.drive, self.output, tell)
+            else:
+                synthesize_stack(self.photos, self.stack, self.output, tell)
         print(self.output)
 
 
