@@ -7,6 +7,7 @@ from recon.pictures import Picture
 from recon.viewer.layer import Vantage
 from recon.viewer.layers import LAYERS
 from recon.viewer.look import sharp_bound
+from recon.viewer.wipe import wiped
 
 TINT = np.array([60, 255, 90], np.float32)
 """sRGB laid over what is in focus."""
@@ -14,9 +15,11 @@ TINT_SHARE = 0.45
 
 
 def picture_of(vantage: Vantage) -> Picture:
-    """Draw the layer asked for, with what is in focus tinted where that is asked for too."""
+    """Draw the layer asked for, tinted where it is in focus and wiped, if that is asked for too."""
     picture = LAYERS[vantage.look.layer].picture(vantage)
-    return tinted(picture, vantage) if vantage.look.tint else picture
+    if vantage.look.tint:
+        picture = tinted(picture, vantage)
+    return wiped(picture, vantage)
 
 
 def tinted(picture: Picture, vantage: Vantage) -> Picture:

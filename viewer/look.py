@@ -7,6 +7,7 @@ from typing import Literal
 from recon.optics import camera_lens, thin_lens
 from recon.pictures import DepthRange
 from recon.types import Camera, ThinLens, View
+from recon.viewer.crop import Box
 
 SHARP_SHARE = 1 / 1200
 """Of the picture's width: a circle of confusion up to this counts as sharp, which is the usual
@@ -43,6 +44,15 @@ class LensDial:
 
 
 @dataclass(frozen=True)
+class Wipe:
+    """What stands left of a line over the picture, at the camera of a photo."""
+
+    left: Literal["photo", "render"]
+    share: float
+    """Of the photo's width, left of the line."""
+
+
+@dataclass(frozen=True)
 class Look:
     """All that decides what a person sees, but for the place they stand at."""
 
@@ -59,6 +69,10 @@ class Look:
     """Of a picture at rest, at most."""
     at: View | None = None
     """The photo at whose camera the person stands; None anywhere else."""
+    wipe: Wipe | None = None
+    """A line with something else left of it; None where there is none."""
+    crop: Box | None = None
+    """Only what lies in it is drawn; None for all of the scene."""
 
 
 def sharp_bound(camera: Camera) -> float:

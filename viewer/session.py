@@ -13,8 +13,10 @@ from scipy.spatial.transform import Rotation
 from recon.browser_splats import browser_splats
 from recon.errors import ReconError, first_line
 from recon.pictures import Picture
+from recon.render import Stage
 from recon.types import Camera, View
 from recon.viewer.cameras import Standpoint, field_of_view, letterboxed, same_place
+from recon.viewer.crop import Cropper
 from recon.viewer.layer import Vantage
 from recon.viewer.look import Aperture, LensDial, Look
 from recon.viewer.pace import Pace
@@ -53,12 +55,18 @@ class Session:
         self._click: tuple[Click, Callable[[], None]] | None = None
         self._journey: tuple[View, float] | None = None
         self._splats: viser.GaussianSplatHandle | None = None
+        self._crop = Cropper()
         self._pace = Pace(MOVING_SECONDS, rows=180)
         self._painter = Painter(self._paint, self.fail)
         self._on_close.append(subject.listen(self._scene_changed))
         client.camera.on_update(self._moved)
         client.scene.on_click()(self._clicked)
         self._painter.move()
+
+    @property
+    def stage(self) -> Stage:
+        """The part of the scene that this browser shows."""
+        return self._crop.of(self.subject.stage, self._look.crop)
 
     @property
     def look(self) -> Look:
@@ -71,7 +79,9 @@ class Session:
             look = change(self._look)
             if look == self._look:
                 return
-            self._look = look
+            before, self._look = self._look, look
+        if look.crop != before.crop:
+            self._forget_splats()
         for listener in tuple(self._on_look):
             listener(look)
         self._painter.move()
@@ -106,9 +116,9 @@ class Session:
         rows = min(look.rows, stand.height) if rows is None else rows
         camera = stand.camera(rows)
         if look.at is None:
-            return Vantage(self.subject.stage, camera, look)
+            return Vantage(self.stage, camera, look)
         camera, frame = letterboxed(look.at.camera, camera.width, camera.height)
-        return Vantage(self.subject.stage, camera, look, frame)
+        return Vantage(self.stage, camera, look, frame)
 
     def distance(self, x: float, y: float) -> float:
         """Return the depth under a place of the picture.
@@ -219,7 +229,7 @@ class Session:
 
     def _let_the_browser_draw(self) -> None:
         if self._splats is None:
-            splats = browser_splats(self.subject.stage.scene.gaussians)
+            splats = browser_splats(self.stage.scene.gaussians)
             self._splats = self.client.scene.add_gaussian_splats(
                 "/splats", splats.centers, splats.covariances, splats.colors, splats.opacities
             )

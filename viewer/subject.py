@@ -15,7 +15,7 @@ from recon.pictures import DepthRange, Picture
 from recon.render import Stage, covered_depth, distance_at
 from recon.run import Run
 from recon.sky import upwards
-from recon.types import Camera, Capture
+from recon.types import Camera, Capture, Similarity
 from recon.viewer.frames import picture_of
 from recon.viewer.layer import Vantage
 
@@ -29,6 +29,15 @@ class Source:
     """Its photos and cameras; None for a file without them."""
     run: Run | None = None
     """Its folder; None for a file."""
+    moved_by: Float[Tensor, "3"] | None = None
+    """What was added to the positions of a file to bring them near the origin."""
+
+    @property
+    def to_source(self) -> Similarity:
+        """From the frame of the scene to that of its file or capture."""
+        if self.capture is not None:
+            return self.capture.to_source
+        return Similarity.shift(torch.zeros(3) if self.moved_by is None else -self.moved_by)
 
 
 class Subject:
@@ -54,6 +63,11 @@ class Subject:
     def metric(self) -> bool:
         """Whether lengths are metres."""
         return self._stage.metric
+
+    @property
+    def to_source(self) -> Similarity:
+        """From the frame of the scene to that of its file or capture."""
+        return self.source.to_source
 
     @property
     def unit(self) -> str:

@@ -81,7 +81,7 @@ def file_subject(path: Path, backend: Wish, *, metric: bool) -> "Subject":
     rasterizer = rasterizer_for(backend)
     moved = transformed(gaussians, Similarity.shift(-centre)).to(rasterizer.device)
     scene = Scene(moved, Plain((0.0, 0.0, 0.0), rasterizer.device))
-    return Subject(Stage(scene, rasterizer, metric), Source(path.name))
+    return Subject(Stage(scene, rasterizer, metric), Source(path.name, moved_by=-centre))
 
 
 def serve(subject: "Subject", address: Address) -> "ViewerServer":
