@@ -33,6 +33,16 @@ class Claim:
     words: str
 
 
+def basis(settings: FitSettings) -> FitSettings:
+    """Return the settings that arms change: without a lens that nobody asked for by name.
+
+    Some arms are about the lens of the photos, and are held against others that know of none.
+    """
+    if settings.parts.lens != "auto":
+        return settings
+    return replace(settings, parts=replace(settings.parts, lens="off"))
+
+
 def only(supervision: Supervision, *kept: str) -> Supervision:
     """Return the supervision with the weight of every term that asks for evidence 0, but some.
 

@@ -1,13 +1,13 @@
 """Verdicts against numbers with a known answer, and intervals against scipy."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from recon.arms import ARMS, CLAIMS, Claim, chosen
+from recon.arms import ARMS, CLAIMS, Claim, basis, chosen
 from recon.comparison import RunScore, difference, interval, spread, verdicts
 from recon.config import FitSettings, Supervision, to_json
 from recon.errors import UsageError
@@ -99,6 +99,15 @@ def test_arms_change_what_they_say_and_nothing_else() -> None:
     for arm in ARMS.values():
         assert arm.change(settings).cap == settings.cap
         assert to_json(arm.change(settings))
+
+
+def test_no_arm_has_a_lens_that_only_the_capture_asks_for() -> None:
+    """On a focal stack, plain would be fitted through its lens, and be called plain."""
+    settings = FitSettings(Path("a"), preset="quick").resolved()
+    assert ARMS["plain"].change(basis(settings)).parts.lens == "off"
+    assert ARMS["photo-lens"].change(basis(settings)).parts.lens == "learned"
+    named = replace(settings, parts=replace(settings.parts, lens="exif"))
+    assert basis(named) == named
 
 
 def test_claims_are_about_arms() -> None:

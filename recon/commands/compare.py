@@ -18,7 +18,7 @@ from rich.table import Table
 
 from recon import checkpoint, config
 from recon import run as run_folder
-from recon.arms import CLAIMS, Arm, chosen
+from recon.arms import CLAIMS, Arm, basis, chosen
 from recon.commands.capture import capture_of, fingerprint, newest, rasterizer_for, under_protocol
 from recon.commands.fit import finish
 from recon.commands.progress import counting
@@ -69,7 +69,7 @@ class Compare:
         """Run what is missing, and tell what came out."""
         if self.seeds < 1:
             raise UsageError(f"--seeds {self.seeds}: expected 1 or more.")
-        arms, settings = chosen(self.arms), under_protocol(self.settings.resolved())
+        arms, settings = chosen(self.arms), basis(under_protocol(self.settings.resolved()))
         if self.equal_time and all(arm.name != "plain" for arm in arms):
             raise UsageError("--equal-time needs the arm plain, whose time the others get.")
         quiet = self.quiet or self.json
