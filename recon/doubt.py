@@ -94,10 +94,12 @@ def agreement(sample: Sample, prior: DenseDepth, stack: BlurStack) -> Float[Tens
 
     Returns:
         Values in (0, 1]: exp(-q²/2) of the quotient q of the two changes, at most CAP; 1 where the
-        photo has no texture, or one of the depths is not known.
+        photo has no texture or is not valid, or one of the depths is not known.
     """
     render = sample.render
     drawn = (render.alpha > LEAST_ALPHA) & (render.expected_depth > NEAREST)
+    if sample.valid is not None:
+        drawn = drawn & sample.valid
     mine, seen = pooled_inverse(render.expected_depth, drawn, stack.size)
     goal, known = pooled_inverse(prior.depth, prior.confidence > 0, stack.size)
     both = (seen & known).float()

@@ -97,6 +97,14 @@ def test_where_there_is_no_texture_nothing_is_told(sample: Sample) -> None:
     torch.testing.assert_close(found[FLAT], torch.full_like(found[FLAT], 0.8))
 
 
+def test_pixels_that_are_not_valid_are_no_witnesses(sample: Sample) -> None:
+    valid = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)
+    valid[ROWS, COLUMNS] = False
+    given = replace(case(sample, 0.5, mistaken()), valid=valid)
+    found = confidence(BlurDoubt(0.3).weigh(given))
+    torch.testing.assert_close(found[valid], torch.full_like(found[valid], 0.8))
+
+
 @pytest.mark.parametrize("term", [MonoPrior(), Defocus()], ids=["l1-depth", "defocus"])
 def test_both_terms_pull_less_towards_what_is_doubted(sample: Sample, term: Term) -> None:
     pulls = []
