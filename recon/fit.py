@@ -1,7 +1,6 @@
 """The optimisation loop, and everything it needs to stop at any step and go on exactly."""
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +29,7 @@ from recon.providers import providers_for
 from recon.raster.interface import Rasterizer
 from recon.run import Run
 from recon.sights import Sights
+from recon.stopwatch import Stopwatch
 from recon.supervise import Objective, Sample
 from recon.types import Capture, ThinLens, View
 
@@ -96,6 +96,9 @@ class Fitting:
     def optimise(self, watch: Callable[[Progress], None], stop: Callable[[], bool]) -> bool:
         """Run until the budget is spent or `stop` says so, save, and return whether it is spent.
 
+        `stop` is asked between two steps, when all tensors belong together; the time that it takes
+        is not the fit's, so that a person may hold a fit up.
+
         Raises:
             NumericError: a penalty or a parameter is not finite.
             ResourceError: a checkpoint could not be written.
@@ -104,8 +107,8 @@ class Fitting:
             return self._optimise(watch, stop)
 
     def _optimise(self, watch: Callable[[Progress], None], stop: Callable[[], bool]) -> bool:
-        budget, began = self.settings.budget, time.monotonic() - self.seconds
-        while (share := budget.progress(self.step, self.seconds)) < 1 and not stop():
+        budget, clock = self.settings.budget, Stopwatch(self.seconds)
+        while (share := budget.progress(self.step, self.seconds)) < 1 and not clock.aside(stop):
             self.model.schedule(share)
             self.parts_optimizer.schedule(share)
             self.parts.lens.settle(share, partial(self._misfit, share))
@@ -121,7 +124,7 @@ class Fitting:
                 self.model, footprint, (camera.width, camera.height), self.step, share
             )
             self.step += 1
-            self.seconds = time.monotonic() - began
+            self.seconds = clock.seconds()
             if self.step % LOG_EVERY == 0:
                 watch(self._record(sample, penalties.parts, share))
             if self.step % CHECK_EVERY == 0:

@@ -69,6 +69,13 @@ class Visitor:
         self.page.mouse.move(x * self.width + dx, y * self.height + dy, steps=4)
         self.page.mouse.up()
 
+    @staticmethod
+    def camera_of(server: Any) -> tuple[float, ...]:
+        """Where the only browser of a server stands, and which way it looks."""
+        (session,) = server._sessions.values()
+        camera = session.client.camera
+        return (*camera.position.round(4), *camera.wxyz.round(4))
+
     @property
     def width(self) -> int:
         return int(self.page.viewport_size["width"])

@@ -1,6 +1,5 @@
 """How one person looks at a scene: what is shown, and through which lens."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,7 +9,7 @@ from recon.types import Camera, ThinLens, View
 from recon.viewer.crop import Box
 
 SHARP_SHARE = 1 / 1200
-"""Of the picture's width: a circle of confusion up to this counts as sharp, which is the usual
+"""Of the longer side of the picture: a circle of confusion up to this counts as sharp, the usual
 0.03 mm on full frame (36 mm)."""
 
 Aperture = Literal["f-number", "strength"]
@@ -31,6 +30,7 @@ class LensDial:
     focus: float = 5.0
     """Distance along the optical axis, in the unit of the scene."""
     sensor_width_mm: float = 36.0
+    """Of the sensor's longer side."""
     focal: float = 360.0
     """px; of the camera for which K is said. Others with a longer one blur more pixels."""
 
@@ -40,7 +40,11 @@ class LensDial:
             return None
         if self.aperture == "strength":
             return thin_lens(self.strength * camera.fx / self.focal, self.focus)
-        return camera_lens(camera, self.f_number, self.focus, self.sensor_width_mm)
+        return camera_lens(camera, self.f_number, self.focus, self.sensor_width(camera))
+
+    def sensor_width(self, camera: Camera) -> float:
+        """Return how wide the sensor is, in mm: turned on its side where the picture is upright."""
+        return self.sensor_width_mm * camera.width / max(camera.width, camera.height)
 
 
 @dataclass(frozen=True)
@@ -77,4 +81,4 @@ class Look:
 
 def sharp_bound(camera: Camera) -> float:
     """Return the largest circle of confusion, in px, that counts as sharp in a picture."""
-    return max(SHARP_SHARE * camera.width, math.ulp(1.0))
+    return SHARP_SHARE * max(camera.width, camera.height)

@@ -2,10 +2,18 @@
 
 from recon.viewer.camera_panel import CameraPanel
 from recon.viewer.drawing_panel import DrawingPanel
+from recon.viewer.fit_panel import FitPanel
 from recon.viewer.layer_panel import LayerPanel
 from recon.viewer.lens_panel import LensPanel
 from recon.viewer.measure_panel import MeasurePanel
 from recon.viewer.panel import Panel
 
-PANELS: tuple[type[Panel], ...] = (LayerPanel, LensPanel, CameraPanel, MeasurePanel, DrawingPanel)
+PANELS: tuple[type[Panel], ...] = (
+    FitPanel,
+    LayerPanel,
+    LensPanel,
+    CameraPanel,
+    MeasurePanel,
+    DrawingPanel,
+)
 """A new panel is one more name here."""

@@ -25,7 +25,7 @@ def lens_words(dial: LensDial, camera: Camera, metric: bool) -> str:
         f"Hyperfocal distance **{length(hyperfocal_distance(lens, bound))}{unit}**",
     ]
     if float(lens.strength) > 0 and metric:
-        number = f_number_of(lens, camera, dial.sensor_width_mm)
+        number = f_number_of(lens, camera, dial.sensor_width(camera))
         aperture = 1000 * float(lens.strength) / camera.fx
         lines.append(f"Aperture **{aperture:.3g} mm**, f/{number:.3g}")
     blur = float(lens.strength) * float(lens.inverse_focus) / camera.width

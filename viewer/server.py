@@ -70,6 +70,11 @@ class ViewerServer:
         """Whether any browser is open."""
         return bool(self._sessions)
 
+    def tell(self, title: str, words: str) -> None:
+        """Show a note in every browser."""
+        for session in tuple(self._sessions.values()):
+            session.tell(title, words)
+
     def close(self) -> None:
         """End all sessions, and serve no longer."""
         with self._lock:

@@ -1,6 +1,7 @@
 """What the page shows: a scene that may change, the photos it came from, and where to begin."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from recon.sky import upwards
 from recon.types import Camera, Capture, Similarity
 from recon.viewer.frames import picture_of
 from recon.viewer.layer import Vantage
+from recon.viewer.live import LiveFit
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,8 @@ class Source:
     """Its photos and cameras; None for a file without them."""
     run: Run | None = None
     """Its folder; None for a file."""
+    live: LiveFit | None = None
+    """The fit that makes it; None where it is done."""
     moved_by: Float[Tensor, "3"] | None = None
     """What was added to the positions of a file to bring them near the origin."""
 
@@ -46,6 +50,8 @@ class Subject:
     def __init__(self, stage: Stage, source: Source) -> None:
         self._stage, self.source = stage, source
         self._drawing = threading.Lock()
+        self.seconds_drawing = 0.0
+        """How long pictures have taken so far."""
         self._listeners: list[Callable[[], None]] = []
         if source.capture is None:
             self.home, self.up = _home_of(stage.scene.gaussians)
@@ -88,7 +94,10 @@ class Subject:
     def picture(self, vantage: Vantage) -> Picture:
         """Draw for a browser, when it is its turn."""
         with self._drawing:
-            return picture_of(vantage)
+            began = time.monotonic()
+            picture = picture_of(vantage)
+            self.seconds_drawing += time.monotonic() - began
+        return picture
 
     def depths_in(self, vantage: Vantage) -> DepthRange:
         """Return the usual depths of a picture."""

@@ -33,6 +33,7 @@ from recon.raster.interface import Rasterizer
 from recon.report.of_comparison import write_comparison
 from recon.run import Run
 from recon.types import Capture
+from recon.viewer.fit_page import NoPage
 
 LONGER = 10
 """A fit that follows the clock may take this many times the steps."""
@@ -185,7 +186,7 @@ class Bench:
             fitting.restore(newest(run))
         run.forget_after(fitting.step)
         try:
-            finish(fitting, self.capture, quiet=True, as_json=False)
+            finish(fitting, self.capture, NoPage(), quiet=True)
         except StoppedError as why:
             raise StoppedError(
                 f"stopped in {job.arm}, seed {settings.seed}. All is kept: the same command goes "

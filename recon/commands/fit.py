@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,8 +33,19 @@ from recon.forecast import check_memory
 from recon.run import Run
 from recon.scene_file import write_ply
 from recon.types import Capture
+from recon.viewer.address import Address
+from recon.viewer.fit_page import FitPage, NoPage
 from recon.words import counted
 from recon.workload import Workload
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """Whether to look on in the browser."""
+
+    view: bool = False
+    """Show the fit in the browser while it runs, and the scene afterwards until Ctrl-C."""
+    address: Annotated[Address, tyro.conf.arg(name="")] = field(default_factory=Address)
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class Fit:
     """Print one JSON object at the end."""
     tensorboard: bool = False
     """Also write the metrics for TensorBoard, into tensorboard/ of the run's folder."""
+    page: Annotated[PageSettings, tyro.conf.arg(name="")] = field(default_factory=PageSettings)
 
     def __call__(self) -> None:
         """Start a run."""
@@ -62,7 +74,16 @@ class Fit:
         fitting = Fitting(run, settings, capture, rasterizer)
         if not self.quiet:
             announce(capture, run)
-        finish(fitting, capture, self.quiet, self.json, self.tensorboard)
+        with page_of(fitting, capture, self.page) as page:
+            finish(
+                fitting,
+                capture,
+                page,
+                quiet=self.quiet,
+                as_json=self.json,
+                tensorboard=self.tensorboard,
+            )
+            page.stay()
 
 
 @dataclass(frozen=True)
@@ -79,6 +100,7 @@ class Resume:
     """Print one JSON object at the end."""
     tensorboard: bool = False
     """Also write the metrics for TensorBoard, into tensorboard/ of the run's folder."""
+    page: Annotated[PageSettings, tyro.conf.arg(name="")] = field(default_factory=PageSettings)
 
     def __call__(self) -> None:
         """Continue a run, exactly as if it had never stopped."""
@@ -93,7 +115,16 @@ class Resume:
             write_text(run.settings_file, config.to_json(settings))
         run.forget_after(fitting.step)
         run.log(f"resumed at step {fitting.step}")
-        finish(fitting, capture, self.quiet, self.json, self.tensorboard)
+        with page_of(fitting, capture, self.page) as page:
+            finish(
+                fitting,
+                capture,
+                page,
+                quiet=self.quiet,
+                as_json=self.json,
+                tensorboard=self.tensorboard,
+            )
+            page.stay()
 
 
 def all_of(watchers: Sequence[Callable[[Progress], None]]) -> Callable[[Progress], None]:
@@ -121,8 +152,27 @@ def announce(capture: Capture, run: Run) -> None:
     print(f"run: {run.path}", file=sys.stderr)
 
 
+@contextmanager
+def page_of(fitting: Fitting, capture: Capture, settings: PageSettings) -> Iterator[FitPage]:
+    """Open the page of a fit, where one is wished for."""
+    if not settings.view:
+        yield NoPage()
+        return
+    # Here, because viser takes a second to import.
+    from recon.viewer.live_page import live_page
+
+    with live_page(fitting, capture, settings.address) as page:
+        yield page
+
+
 def finish(
-    fitting: Fitting, capture: Capture, quiet: bool, as_json: bool, tensorboard: bool = False
+    fitting: Fitting,
+    capture: Capture,
+    page: FitPage,
+    *,
+    quiet: bool = False,
+    as_json: bool = False,
+    tensorboard: bool = False,
 ) -> None:
     """Optimise to the end, write the scene, score it, and say what to do next.
 
@@ -137,13 +187,16 @@ def finish(
                 print(f"  {warning}", file=sys.stderr)
     with ExitStack() as open_:
         watchers: list[Callable[[Progress], None]] = [
-            open_.enter_context(ProgressLine(fitting.settings.budget, fitting.step, quiet))
+            open_.enter_context(ProgressLine(fitting.settings.budget, fitting.step, quiet)),
+            page.tell,
         ]
         if tensorboard:
             watchers.append(open_.enter_context(TensorBoard(run.path / "tensorboard")))
         stop = open_.enter_context(StopRequest())
-        done = fitting.optimise(all_of(watchers), stop)
-    run.log(f"{'finished' if done else 'stopped'} at step {fitting.step}")
+        done = fitting.optimise(all_of(watchers), partial(page.attend, stop))
+    outcome = "finished" if done else "stopped"
+    page.finish(outcome)
+    run.log(f"{outcome} at step {fitting.step}")
     if not done:
         raise StoppedError(
             f"stopped at step {fitting.step} and saved. Continue with: recon resume {run.path}"
