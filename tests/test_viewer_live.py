@@ -102,7 +102,7 @@ def test_a_page_that_is_looked_at_changes_no_bit_of_the_fit(
     # As if a browser wanted a picture of every step.
     monkeypatch.setattr(module, "FASTEST", 0.0)
     monkeypatch.setattr(module, "SHARE", 1e9)
-    monkeypatch.setattr(type(page.server), "watched", True)
+    monkeypatch.setattr(type(page.server), "watchers", 1)
     shown: list[int] = []
     page.subject.listen(lambda: shown.append(seen.step))
     over = threading.Event()
@@ -184,6 +184,7 @@ def test_a_person_looks_on_pauses_saves_and_leaves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "FASTEST", 0.2)
+    monkeypatch.setattr(module, "SHARE", 1.0)
     alone = start(tmp_path / "alone", data, 240, "native")
     assert run_with(alone, NoPage())
     fitting = start(tmp_path / "run", data, 240, "native")

@@ -48,7 +48,6 @@ class LivePage(FitPage):
         self.subject = Subject(self._stage(), source)
         self.server = ViewerServer(self.subject, address)
         self._shown_step, self._shown_at = fitting.step, time.monotonic()
-        self._busy = self.subject.seconds_drawing
 
     def tell(self, progress: Progress) -> None:
         """Hand the numbers to the browsers."""
@@ -89,15 +88,14 @@ class LivePage(FitPage):
         return Stage(scene, self._rasterizer, self._metric)
 
     def _show_if_due(self) -> None:
-        busy = self.subject.seconds_drawing - self._busy
-        if time.monotonic() - self._shown_at > max(FASTEST, busy / SHARE):
+        cost = self.server.watchers * self.subject.seconds_of_last
+        if time.monotonic() - self._shown_at > max(FASTEST, cost / SHARE):
             self._show()
 
     def _show(self) -> None:
-        if not self.server.watched or self._fitting.step == self._shown_step:
+        if not self.server.watchers or self._fitting.step == self._shown_step:
             return
         self._shown_step, self._shown_at = self._fitting.step, time.monotonic()
-        self._busy = self.subject.seconds_drawing
         with torch.no_grad():
             self.subject.show(self._stage())
 

@@ -66,9 +66,9 @@ class ViewerServer:
         return f"http://{name}:{self.port}/?{TOKEN}={self._guard.token}"
 
     @property
-    def watched(self) -> bool:
-        """Whether any browser is open."""
-        return bool(self._sessions)
+    def watchers(self) -> int:
+        """How many browsers are open."""
+        return len(self._sessions)
 
     def tell(self, title: str, words: str) -> None:
         """Show a note in every browser."""

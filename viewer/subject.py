@@ -50,8 +50,8 @@ class Subject:
     def __init__(self, stage: Stage, source: Source) -> None:
         self._stage, self.source = stage, source
         self._drawing = threading.Lock()
-        self.seconds_drawing = 0.0
-        """How long pictures have taken so far."""
+        self.seconds_of_last = 0.0
+        """How long the last picture has taken."""
         self._listeners: list[Callable[[], None]] = []
         if source.capture is None:
             self.home, self.up = _home_of(stage.scene.gaussians)
@@ -96,7 +96,7 @@ class Subject:
         with self._drawing:
             began = time.monotonic()
             picture = picture_of(vantage)
-            self.seconds_drawing += time.monotonic() - began
+            self.seconds_of_last = time.monotonic() - began
         return picture
 
     def depths_in(self, vantage: Vantage) -> DepthRange:
