@@ -185,16 +185,16 @@ def test_a_person_looks_on_pauses_saves_and_leaves(
 ) -> None:
     monkeypatch.setattr(module, "FASTEST", 0.2)
     monkeypatch.setattr(module, "SHARE", 1.0)
-    alone = start(tmp_path / "alone", data, 240, "native")
+    alone = start(tmp_path / "alone", data, 80, "native")
     assert run_with(alone, NoPage())
-    fitting = start(tmp_path / "run", data, 240, "native")
+    fitting = start(tmp_path / "run", data, 80, "native")
     page = page_for(fitting)
     page.live.pause(True)
     done: list[bool] = []
 
     def slowly() -> bool:
         # Slower than a person's finger.
-        time.sleep(0.02)
+        time.sleep(0.05)
         return False
 
     work = threading.Thread(target=lambda: done.append(run_with(fitting, page, slowly)))
@@ -215,7 +215,7 @@ def test_a_person_looks_on_pauses_saves_and_leaves(
         visitor.wait(lambda: visitor.reads("paused"))
         assert visitor.page.locator(".uplot").count() == 2
         assert visitor.camera_of(page.server) == stood
-        assert fitting.step == held < 240
+        assert fitting.step == held < 80
         visitor.press("Go on")
         visitor.wait(lambda: fitting.step > held)
         assert not visitor.problems
