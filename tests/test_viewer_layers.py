@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from photos import MemoryPhoto
 from viewer_scenes import camera, one_ray, photo_view, stage, walls
 
 from recon.camera import project
@@ -143,8 +144,8 @@ def test_a_photo_that_the_scene_explains_has_no_error() -> None:
     assert np.array_equal(picture[:, :16], np.broadcast_to(DARK, (48, 16, 3)))
     # The photo is rounded to 8 bits, which is two steps of the colours.
     assert picture[:, 16:80].max() <= 8
-    brighter = photo_view("b", seen, camera())
-    brighter.photo.photo[:] = 255  # type: ignore[attr-defined]
+    white = MemoryPhoto(torch.full((48, 64, 3), 255, dtype=torch.uint8))
+    brighter = replace(view, photo=white)
     bright = picture_of(Vantage(seen, wide, replace(look, at=brighter), frame))
     wall = view.photo.pixels()[24, 10].float() / 255
     share = min(1.0, float((1 - wall).abs().mean()) / LARGEST_ERROR)

@@ -35,7 +35,7 @@ def progress(step: int) -> Progress:
 
 @pytest.mark.parametrize("count", [1, 5, MOST_POINTS, 3 * MOST_POINTS, 10_007])
 def test_curves_stay_short_and_even_and_end_at_the_newest(count: int) -> None:
-    live = LiveFit(100_000)
+    live = LiveFit(100_000, ("photometric",))
     for step in range(1, count + 1):
         live.add(progress(20 * step))
     steps = [point.step for point in live.curve]
@@ -50,7 +50,7 @@ def test_curves_stay_short_and_even_and_end_at_the_newest(count: int) -> None:
 
 
 def test_a_wish_to_save_is_fulfilled_once() -> None:
-    live = LiveFit(10)
+    live = LiveFit(10, ("photometric",))
     assert not live.take_wish_to_save()
     live.save()
     assert live.take_wish_to_save()

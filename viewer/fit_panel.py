@@ -1,6 +1,5 @@
 """The panel of a fit that runs: how far it is, how it learns, and what one may wish of it."""
 
-import math
 from typing import Any, final
 
 import numpy as np
@@ -34,8 +33,8 @@ class FitPanel(Panel):
         gui = session.client.gui
         bar = gui.add_progress_bar(0.0)
         words = gui.add_markdown("")
-        psnr = gui.add_uplot((np.zeros(1), np.zeros(1)), _series(("PSNR, dB",)), aspect=2.0)
-        losses = gui.add_uplot((np.zeros(1), np.zeros(1)), _series(("loss",)), aspect=2.0)
+        psnr = _chart(session, ("PSNR, dB",))
+        losses = _chart(session, live.terms)
         pause = gui.add_button("Pause", icon=viser.Icon.PLAYER_PAUSE)
         resume = gui.add_button("Go on", icon=viser.Icon.PLAYER_PLAY)
         save = gui.add_button("Save a checkpoint", icon=viser.Icon.DEVICE_FLOPPY)
@@ -60,13 +59,11 @@ class FitPanel(Panel):
             curve = live.curve
             if not curve:
                 return
-            put(bar, 100 * min(1.0, curve[-1].share))
+            put(bar, 100 * min(1.0, live.step / live.steps))
             steps = np.array([float(point.step) for point in curve])
             psnr.data = (steps, np.array([point.psnr for point in curve]))
-            names = tuple(curve[-1].parts)
-            columns = [[point.parts.get(name, math.nan) for point in curve] for name in names]
-            losses.series = _series(names)
-            losses.data = (steps, *map(np.array, columns))
+            named = live.terms[: len(COLORS)]
+            losses.data = (steps, *(np.array([p.parts.get(n, 0.0) for p in curve]) for n in named))
 
         session.on_close(live.listen(show))
         show()
@@ -78,7 +75,7 @@ def fit_words(live: LiveFit) -> str:
     if not curve:
         return f"**{live.state}**, {live.steps} steps to go"
     last = curve[-1]
-    lines = [f"**{live.state}**: step {last.step} of {live.steps}", f"PSNR {last.psnr:.2f} dB"]
+    lines = [f"**{live.state}**: step {live.step} of {live.steps}", f"PSNR {last.psnr:.2f} dB"]
     if last.share > 0 and not live.over:
         left = round((1 - last.share) * last.seconds / last.share)
         lines.append(f"{left // 60}:{left % 60:02d} left")
@@ -86,7 +83,12 @@ def fit_words(live: LiveFit) -> str:
     return ", ".join(lines)
 
 
-def _series(names: tuple[str, ...]) -> Any:
-    """Return what uPlot wants to know of its curves: first the steps, then one line for each."""
-    lines = ({"label": n, "stroke": c} for n, c in zip(names, COLORS, strict=False))
-    return ({"label": "step"}, *lines)
+def _chart(session: Session, names: tuple[str, ...]) -> viser.GuiUplotHandle:
+    """Add an empty chart of these curves over the steps."""
+    series: Any = (
+        {"label": "step"},
+        *({"label": n, "stroke": c, "width": 2} for n, c in zip(names, COLORS, strict=False)),
+    )
+    nothing = (np.zeros(2), *(np.zeros(2) for _ in series[1:]))
+    # Steps are numbers; uPlot takes them for seconds since 1970 unless told.
+    return session.client.gui.add_uplot(nothing, series, scales={"x": {"time": False}}, aspect=1.7)

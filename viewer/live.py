@@ -18,13 +18,16 @@ NEWS_SECONDS = 1.0
 class LiveFit:
     """The desk between a fit and the pages that show it."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, terms: tuple[str, ...]) -> None:
         """Begin before the first step.
 
         Args:
             steps: of the whole fit.
+            terms: the names of its penalties.
         """
-        self.steps = steps
+        self.steps, self.terms = steps, terms
+        self.step = 0
+        """That the fit has come to; the newest numbers may be some steps older."""
         self.state = "preparing"
         """In a word, for people."""
         self._lock = threading.Lock()

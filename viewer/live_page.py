@@ -43,7 +43,8 @@ class LivePage(FitPage):
         self._fitting, self._metric = fitting, capture.metric
         # One of its own: what a rasterizer keeps between pictures is not meant for two threads.
         self._rasterizer: Rasterizer = choose_rasterizer(fitting.settings.backend)
-        self.live = LiveFit(fitting.settings.budget.steps)
+        terms = tuple(term.name for term in fitting.objective.terms)
+        self.live = LiveFit(fitting.settings.budget.steps, terms)
         source = Source(fitting.run.path.name, capture, fitting.run, self.live)
         self.subject = Subject(self._stage(), source)
         self.server = ViewerServer(self.subject, address)
@@ -55,6 +56,7 @@ class LivePage(FitPage):
 
     def attend(self, stop: Callable[[], bool]) -> bool:
         """Save, show and rest as people wish; Ctrl-C ends a rest."""
+        self.live.step = self._fitting.step
         self.live.enter("fitting")
         self._save_if_wished()
         self._show_if_due()
@@ -69,6 +71,7 @@ class LivePage(FitPage):
 
     def finish(self, words: str) -> None:
         """Show the last step."""
+        self.live.step = self._fitting.step
         self._show()
         self.live.enter(words)
 
