@@ -7,12 +7,14 @@ from recon.viewer.layer_panel import LayerPanel
 from recon.viewer.lens_panel import LensPanel
 from recon.viewer.measure_panel import MeasurePanel
 from recon.viewer.panel import Panel
+from recon.viewer.timeline_panel import TimelinePanel
 
 PANELS: tuple[type[Panel], ...] = (
     FitPanel,
     LayerPanel,
     LensPanel,
     CameraPanel,
+    TimelinePanel,
     MeasurePanel,
     DrawingPanel,
 )
