@@ -15,11 +15,16 @@ from visitor import Visitor
 from recon.camera import project
 from recon.core import HAS_CORE
 from recon.errors import DataError
+from recon.pictures import DepthRange
 from recon.raster.choose import choose_rasterizer
 from recon.render import Stage
 from recon.types import Capture, Similarity, Split
 from recon.viewer.address import Address
 from recon.viewer.crop import Box, Cropper, inside
+from recon.viewer.frames import picture_of
+from recon.viewer.layer import Vantage
+from recon.viewer.layers import LAYERS
+from recon.viewer.look import Look
 from recon.viewer.measure_panel import MARK, lifted
 from recon.viewer.part_file import part_file
 from recon.viewer.server import ViewerServer
@@ -76,6 +81,18 @@ def test_a_crop_is_made_once_and_anew_for_another_box_or_scene():
     other = cropper.of(world(), near)
     assert other is not once
     assert len(cropper.of(seen, Box((0.0, 0, 6), (1.0, 1, 1))).scene.gaussians) > 0
+
+
+@pytest.mark.parametrize("backend", ["reference", "native"])
+def test_an_empty_box_shows_nothing(backend):
+    if backend == "native" and not HAS_CORE:
+        pytest.skip("no native core")
+    seen = stage(walls(), choose_rasterizer(backend))
+    nowhere = Cropper().of(seen, Box((50.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
+    vantage = Vantage(nowhere, camera(), Look("Colour", DepthRange(1.0, 9.0)))
+    for layer in LAYERS.values():
+        assert layer.picture(vantage).shape == (48, 64, 3)
+    assert not picture_of(vantage).any()
 
 
 def test_a_part_is_saved_in_the_frame_of_the_input():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import MemoryPhoto
+from photos import MemoryPhoto
 from viewer_scenes import camera, stage, walls
 from visitor import Visitor
 
@@ -34,18 +34,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 RED, GREEN, BLUE = (229, 26, 26), (26, 229, 26), (30, 30, 230)
 
 
-class Flat(MemoryPhoto):
+def flat(at: Camera, color: tuple[int, int, int], z: float | None) -> MemoryPhoto:
     """A photo of one colour, with a depth of its own."""
-
-    def __init__(self, at: Camera, color: tuple[int, int, int], depth: float | None) -> None:
-        super().__init__(torch.tensor(color, dtype=torch.uint8).repeat(at.height, at.width, 1))
-        self.z = depth
-
-    def depth(self) -> DepthMap | None:
-        if self.z is None:
-            return None
-        z = torch.full(self.photo.shape[:2], self.z)
-        return DepthMap(z, torch.ones_like(z, dtype=torch.bool))
+    photo = torch.tensor(color, dtype=torch.uint8).repeat(at.height, at.width, 1)
+    known = torch.ones(at.height, at.width, dtype=torch.bool)
+    depth = None if z is None else DepthMap(torch.full((at.height, at.width), z), known)
+    return MemoryPhoto(photo, depth=depth)
 
 
 def moved(x: float, z: float) -> Camera:
@@ -58,7 +52,7 @@ def moved(x: float, z: float) -> Camera:
 def capture() -> Capture:
     """A black photo, a blue one farther ahead with a depth of 6, and a grey one."""
     views = tuple(
-        View(name, moved(x, z), Flat(moved(x, z), color, depth))
+        View(name, moved(x, z), flat(moved(x, z), color, depth))
         for name, x, z, color, depth in (
             ("a.png", 0.0, 0.0, (0, 0, 0), None),
             ("b.png", 0.05, 0.5, BLUE, 6.0),
@@ -111,6 +105,7 @@ def test_the_words_hold_the_depth_error():
     words = words_of(score, " m")
     assert f"PSNR **{psnr_of(seen, taken.views[1]):.2f} dB**" in words
     assert "m** (mean)" in words
+    assert "against the depth that came with the photo" in words
     assert "not known" in words_of(scored(seen, taken.views[0], judge), " m")
 
 
@@ -196,6 +191,12 @@ def test_cameras_stand_in_the_scene_and_take_who_clicks_there(visitor):
     before = visitor.color(*ahead)
     visitor.check("Show cameras", True)
     visitor.wait_for_color(*ahead, BLUE, 40)
+    visitor.check("Click to focus", True)
+    visitor.click(*ahead)
+    visitor.wait(lambda: not visitor.reads("Everything is sharp."))
+    assert visitor.value("Photo") == "None: moving freely"
+    visitor.check("Click to focus", False)
+    visitor.check("All sharp", True)
     visitor.click(*ahead)
     visitor.wait(lambda: visitor.value("Photo") == "b.png, held out")
     # Nobody wants to look at the photo from within its camera.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import MemoryPhoto
+from photos import MemoryPhoto
 from viewer_scenes import camera, stage, walls
 from visitor import Visitor
 

@@ -87,7 +87,9 @@ class Frusta:
 
         @handle.on_click
         def _(_: object) -> None:
-            self._session.stand_at(view)
+            # Who points at the scene behind it does not mean the camera.
+            if not self._session.picking:
+                self._session.stand_at(view)
 
         return handle
 

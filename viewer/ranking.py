@@ -14,7 +14,15 @@ from recon.predictions import PredictedDepth, Prediction
 from recon.render import Stage
 from recon.run import Run
 from recon.scores import ViewScore
+from recon.truth import TruthSource
 from recon.types import Capture, View
+
+WHOSE = {
+    TruthSource.FILES: "the depth that came with the photo",
+    TruthSource.LIDAR: "LiDAR of its time step",
+    TruthSource.STEREO: "stereo matching",
+}
+"""Who knows the depth of a view, whether it is held out or not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +115,7 @@ def words_of(score: ViewScore, unit: str) -> str:
         said.append("Its true depth is not known.")
     else:
         overall = score.depth.expected.overall
-        source = next(iter(score.depth.sources)).value
+        source = " and ".join(sorted(WHOSE[source] for source in score.depth.sources))
         said.append(
             f"Depth off by **{overall.mae:.3g}{unit}** (mean), {overall.median:.3g}{unit} "
             f"(median), AbsRel {overall.abs_rel:.3f}, against {source}"

@@ -155,6 +155,11 @@ class Session:
         if before is not None:
             before[1]()
 
+    @property
+    def picking(self) -> bool:
+        """Whether clicks choose a place of the picture now."""
+        return self._click is not None
+
     def release_clicks(self, click: Click) -> None:
         """Take clicks no longer; nothing happens where another function has them."""
         if self._click is not None and self._click[0] == click:

@@ -22,7 +22,7 @@ WAY = (255, 210, 0)
 BELOW = 1.4
 """Metres below the cameras, at which the way is drawn: near the road, so that one looks along it
 and not through it."""
-DOT = 0.05
+DOT = 0.03
 """Edge of a LiDAR point, in units of length."""
 
 
