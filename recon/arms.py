@@ -74,6 +74,10 @@ def _twice_the_steps(settings: FitSettings) -> FitSettings:
     return replace(plain(settings), steps=2 * settings.budget.steps)
 
 
+def _dense(settings: FitSettings) -> FitSettings:
+    return replace(plain(settings), read=replace(settings.read, start="dense"))
+
+
 def _keeping(*kept: str) -> Change:
     return lambda settings: replace(settings, supervision=only(settings.supervision, *kept))
 
@@ -127,6 +131,7 @@ ARMS: Mapping[str, Arm] = {
         Arm("plain", "photos only", plain),
         Arm("rgb2x", "photos only, at twice the weight", _twice_the_photos),
         Arm("steps2x", "photos only, for twice the steps", _twice_the_steps),
+        Arm("dense", "photos only, begun where neighbouring photos agree about depth", _dense),
         Arm("lidar", "and LiDAR depth", _keeping("lidar", "sky"), frozenset({Need.LIDAR})),
         Arm(
             "l1-depth",
@@ -191,6 +196,7 @@ ARMS: Mapping[str, Arm] = {
 CLAIMS = (
     Claim("rgb2x", "plain", "a heavier photometric loss helps"),
     Claim("steps2x", "plain", "twice the steps help"),
+    Claim("dense", "plain", "beginning from dense depth helps"),
     Claim("lidar", "plain", "LiDAR supervision helps"),
     Claim("l1-depth", "plain", "the prior's depth, by L1, helps"),
     Claim("defocus", "plain", "the virtual lens helps"),

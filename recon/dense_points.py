@@ -12,17 +12,18 @@ from recon.matching.dense_depth import DensePhoto, dense_depths, pixel_centres
 from recon.types import Capture, PointCloud, View
 from recon.words import counted
 
-POINTS = 40_000
-"""Over all photos; a fit grows more where they are missing."""
+SHARE = 0.5
+"""Of the Gaussians that a fit may have; the others grow where photos ask for them."""
 
 
-def with_dense_points(capture: Capture, seed: int, counter: Counter = silent) -> Capture:
+def with_dense_points(capture: Capture, cap: int, seed: int, counter: Counter = silent) -> Capture:
     """Return a capture with points from the depth of its training photos, beside its own.
 
     Where too little is known for that, the capture stays as it is, with a warning that says why.
 
     Args:
         capture: its own points tell between which depths to look.
+        cap: how many Gaussians the fit may have.
         seed: of the choice of pixels.
         counter: shows how far it is.
     """
@@ -33,7 +34,7 @@ def with_dense_points(capture: Capture, seed: int, counter: Counter = silent) ->
     except DataError as why:
         return _without(capture, str(why))
     generator = torch.Generator().manual_seed(seed)
-    each = -(-POINTS // len(photos))
+    each = -(-int(SHARE * cap) // len(photos))
     clouds = [
         _points(view, photo, each, generator)
         for view, photo in zip(capture.train, photos, strict=True)

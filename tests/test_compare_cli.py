@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from captures import write_transforms
 from PIL import Image
+from planes import wall_scene
 
 FLAGS = ("--arms", "plain,steps2x", "--seeds", "2", "--steps", "40", "--max-gaussians", "300")
 
@@ -90,3 +92,16 @@ def test_an_arm_without_its_evidence_is_refused_before_anything_runs(
     assert done.returncode == 3
     assert "LiDAR" in done.stderr
     assert not (tmp_path / "x").exists()
+
+
+def test_an_arm_may_begin_with_other_points(tmp_path: Path) -> None:
+    write_transforms(tmp_path / "wall", wall_scene(5, 160, 120))
+    flags = ("--seeds", "1", "--steps", "5", "--max-gaussians", "4000", "--hold-every", "5")
+    done = compare(
+        "--data", tmp_path / "wall", "--output", tmp_path / "out", "--arms", "plain,dense", *flags
+    )
+    assert done.returncode == 0, done.stderr
+    assert "beginning from dense depth helps" in done.stdout
+    arms = json.loads((tmp_path / "out" / "compare.json").read_text())["equal_steps"]["arms"]
+    few, many = (arms[name]["runs"][0]["gaussians"] for name in ("plain", "dense"))
+    assert few + 1_000 < many <= 4_000

@@ -64,7 +64,7 @@ def capture_of(settings: FitSettings, *, start_points: bool = True, quiet: bool 
         case "prior":
             return with_points_from_prior(capture, settings.prior, settings.seed, counter)
         case "dense":
-            return with_dense_points(capture, settings.seed, counter)
+            return with_dense_points(capture, settings.cap, settings.seed, counter)
         case _:
             return capture
 

@@ -1,8 +1,6 @@
 """`recon compare`: the same fit with one thing changed at a time, and what that shows."""
 
-import csv
 import json
-import math
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,24 +14,18 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from recon import checkpoint, config
-from recon import run as run_folder
 from recon.arms import CLAIMS, Arm, basis, chosen
-from recon.commands.capture import capture_of, fingerprint, newest, rasterizer_for, under_protocol
-from recon.commands.fit import finish
+from recon.commands.bench import Bench, Job, scores_of
+from recon.commands.capture import capture_of, fingerprint, rasterizer_for, under_protocol
 from recon.commands.progress import counting
 from recon.comparison import MEASURES, RunScore, Verdict, interval, spread, verdicts
 from recon.config import FitSettings
-from recon.errors import DataError, StoppedError, UsageError
+from recon.errors import DataError, UsageError
 from recon.files import write_text
-from recon.fit import Fitting
-from recon.protocols import UNNAMED
 from recon.providers import providers_for
-from recon.raster.interface import Rasterizer
 from recon.report.of_comparison import write_comparison
 from recon.run import Run
 from recon.types import Capture
-from recon.viewer.fit_page import NoPage
 
 LONGER = 10
 """A fit that follows the clock may take this many times the steps."""
@@ -51,11 +43,11 @@ class Compare:
     """A folder for all runs, scores and verdicts."""
     arms: str = "plain,rgb2x,steps2x"
     """Names, with commas between them. Photos only: plain, rgb2x (twice the photometric weight),
-    steps2x; where photos are out of focus, in-focus (only what is sharp), photo-lens and
-    exif-lens. With LiDAR: lidar. With --prior.model: l1-depth, defocus, render (the render
-    blurred instead of the photo), published, density (Gaussians come and go by the lens'
-    gradient), and the controls constant, rounded and shuffled. By matches: multiview. All terms
-    as set: full."""
+    steps2x, dense (begun where neighbouring photos agree about depth); where photos are out of
+    focus, in-focus (only what is sharp), photo-lens and exif-lens. With LiDAR: lidar. With
+    --prior.model: l1-depth, defocus, render (the render blurred instead of the photo), published,
+    density (Gaussians come and go by the lens' gradient), and the controls constant, rounded and
+    shuffled. By matches: multiview. All terms as set: full."""
     seeds: int = 3
     """How many seeds each arm is fitted with, from --seed on."""
     equal_time: bool = False
@@ -77,7 +69,7 @@ class Compare:
         capture = capture_of(settings, quiet=quiet)
         rasterizer = rasterizer_for(settings.backend)
         check(arms, capture, settings, quiet)
-        bench = Bench(capture, rasterizer, quiet)
+        bench = Bench({settings.read.start: capture}, rasterizer, quiet)
         steps = bench.run(self._jobs(arms, settings, "equal-steps"))
         tables = {"equal_steps": steps}
         if self.equal_time:
@@ -123,77 +115,6 @@ class Compare:
                 yield Job(arm.name, Run(self.output / table / arm.name / f"seed_{seed}"), changed)
 
 
-@dataclass(frozen=True)
-class Job:
-    """One fit of a comparison."""
-
-    arm: str
-    run: Run
-    settings: FitSettings
-
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """What all fits of a comparison share."""
-
-    capture: Capture
-    rasterizer: Rasterizer
-    quiet: bool
-
-    def run(self, jobs: Iterator[Job]) -> dict[str, list[RunScore]]:
-        """Fit what is not fitted yet, and return the scores by arm.
-
-        Raises:
-            StoppedError: the user stopped it; all that was done is kept.
-            UsageError: a folder holds a fit with other settings.
-        """
-        found: dict[str, list[RunScore]] = {}
-        for job in jobs:
-            self._check_begun(job)
-            begun = job.run.settings_file.is_file()
-            if not (begun and (scores_of(job.run) / "summary.json").is_file()):
-                self._fit(job)
-            found.setdefault(job.arm, []).append(read_score(job))
-        return found
-
-    def _check_begun(self, job: Job) -> None:
-        """Refuse to mix fits of several comparisons."""
-        run = job.run
-        if not run.settings_file.is_file():
-            return
-        if config.to_json(run.settings()) != config.to_json(job.settings):
-            raise UsageError(
-                f"{run.path}: fitted with other settings. Give another --output, or the flags "
-                "that this comparison was begun with."
-            )
-        if run.data_fingerprint() != fingerprint(self.capture):
-            raise DataError(
-                f"{run.path}: fitted to other views or cameras. Restore the data, or give another "
-                "--output."
-            )
-
-    def _fit(self, job: Job) -> None:
-        run, settings = job.run, job.settings
-        if not self.quiet:
-            print(f"{job.arm}, seed {settings.seed}: {run.path}", file=sys.stderr)
-        if not run.settings_file.is_file():
-            about = run_folder.surroundings(
-                self.rasterizer.name, fingerprint(self.capture), settings.seed
-            )
-            run = run_folder.create(run.path, settings, about)
-        fitting = Fitting(run, settings, self.capture, self.rasterizer)
-        if checkpoint.any_in(run.checkpoints):
-            fitting.restore(newest(run))
-        run.forget_after(fitting.step)
-        try:
-            finish(fitting, self.capture, NoPage(), quiet=True)
-        except StoppedError as why:
-            raise StoppedError(
-                f"stopped in {job.arm}, seed {settings.seed}. All is kept: the same command goes "
-                "on."
-            ) from why
-
-
 def check(arms: Sequence[Arm], capture: Capture, settings: FitSettings, quiet: bool) -> None:
     """Refuse arms that could not be what they are called, before anything is run.
 
@@ -216,42 +137,6 @@ def check(arms: Sequence[Arm], capture: Capture, settings: FitSettings, quiet: b
                 "the flags do not ask for (--prior.model, --drive.lidar, --matching.matcher). "
                 "Leave the arm out."
             )
-
-
-def scores_of(run: Run) -> Path:
-    """Return the folder of a run's scores."""
-    return run.evaluations / (run.settings().protocol or UNNAMED)
-
-
-def read_score(job: Job) -> RunScore:
-    """Read a run's scores back.
-
-    Raises:
-        DataError: the files are damaged.
-    """
-    folder = scores_of(job.run)
-    try:
-        about = json.loads((folder / "summary.json").read_text())
-        with (folder / "views.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        columns = {"psnr": "psnr", "ssim": "ssim", "abs_rel": "expected_abs_rel"}
-        return RunScore(
-            arm=job.arm,
-            seed=job.settings.seed,
-            views=tuple(row["view"] for row in rows),
-            values={
-                name: np.array([float(row.get(column) or math.nan) for row in rows])
-                for name, column in columns.items()
-            },
-            gaussians=about["gaussians"],
-            seconds=about["seconds"],
-            steps=about["step"],
-            peak_memory_bytes=about["peak_memory_bytes"],
-        )
-    except (OSError, ValueError, KeyError, TypeError) as why:
-        raise DataError(
-            f"{folder}: damaged scores ({why}). Remove that folder and run the same command again."
-        ) from why
 
 
 def summary(runs: Mapping[str, Sequence[RunScore]]) -> dict[str, Any]:
