@@ -42,7 +42,7 @@ class View:
 
     def __call__(self) -> None:
         """Serve the page until Ctrl-C."""
-        if self.scene.is_file():
+        if self.scene.is_file() or self.scene.suffix.lower() == ".ply":
             if self.data is not None:
                 raise UsageError(f"--data belongs to a run's folder, and {self.scene} is a file.")
             subject = file_subject(self.scene, self.backend, metric=self.metric)
