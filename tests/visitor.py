@@ -19,6 +19,7 @@ class Visitor:
         self.page = self.context.new_page()
         self.problems: list[str] = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.opened = time.perf_counter()
         self.page.goto(url)
         self.page.get_by_label("Layer", exact=True).wait_for()
 
