@@ -15,10 +15,6 @@ WINDOW = 7
 """px across; what is compared around each pixel."""
 FLAT = 4e-4
 """Added to products of deviations: windows whose grey hardly differs resemble nothing."""
-BEST = 2
-"""A pixel counts as seen by so many of the other photos; what hides it from the rest is no fault
-of its depth."""
-
 Grey = Float32[np.ndarray, "h w"]
 
 
@@ -54,7 +50,8 @@ def photo_costs(
     """Return how little a photo's pixels resemble the others, by the depth they would have.
 
     That is 1 less the normalised cross-correlation of windows, 0 where negative, averaged over the
-    photos that fit best. Depth is taken to be constant over a window.
+    two photos that fit best: what hides a pixel from the others is no fault of its depth. Depth is
+    taken to be constant over a window.
 
     Args:
         photo: whose pixels' depth is asked for.
@@ -64,24 +61,24 @@ def photo_costs(
     Returns:
         0 for the same up to brightness and contrast, to 1.
     """
-    height, width = photo.grey.shape
     mean, deviation = _moments(photo.grey)
-    costs = np.empty((height, width, len(inverse_depths)), dtype=np.float32)
-    maps = [_Way(photo.camera, other.camera) for other in others]
-    padded = [np.where(other.usable, other.grey, np.nan).astype(np.float32) for other in others]
+    alike = np.zeros((len(inverse_depths), *photo.grey.shape), dtype=np.float32)
+    ways = [_Way(photo.camera, other.camera) for other in others]
+    greys = [np.where(other.usable, other.grey, np.nan).astype(np.float32) for other in others]
     for plane, inverse_depth in enumerate(inverse_depths):
-        alike = np.zeros((len(others), height, width), dtype=np.float32)
-        for index, (way, grey) in enumerate(zip(maps, padded, strict=True)):
+        best, second = np.zeros_like(mean), np.zeros_like(mean)
+        for way, grey in zip(ways, greys, strict=True):
             seen = way.warped(grey, float(inverse_depth))
-            known = np.isfinite(seen)
-            seen[~known] = 0
+            unknown = np.isnan(seen)
+            seen[unknown] = 0
             there, spread = _moments(seen)
             product = cv2.boxFilter(seen * photo.grey, -1, (WINDOW, WINDOW)) - there * mean
-            alike[index] = np.where(known, product / (spread * deviation + FLAT), 0)
-        best = min(BEST, len(others))
-        top = np.partition(alike, len(others) - best, axis=0)[-best:]
-        costs[:, :, plane] = 1 - top.clip(0, 1).mean(axis=0)
-    return costs
+            fit = product / (spread * deviation + FLAT)
+            fit[unknown] = 0
+            second = np.maximum(second, np.minimum(best, fit))
+            best = np.maximum(best, fit)
+        alike[plane] = best if len(others) == 1 else (best + second) / 2
+    return np.ascontiguousarray(1 - alike.clip(0, 1).transpose(1, 2, 0))
 
 
 class _Way:
@@ -94,15 +91,20 @@ class _Way:
         y = (np.arange(camera.height) + 0.5 - camera.cy) / camera.fy
         rays = np.stack([*np.meshgrid(x, y), np.ones((camera.height, camera.width))], axis=-1)
         lens = np.array([[other.fx, 0, other.cx], [0, other.fy, other.cy], [0, 0, 1]])
-        self._turned = (rays @ (lens @ across[:3, :3].numpy()).T).astype(np.float32)
+        turned = (rays @ (lens @ across[:3, :3].numpy()).T).astype(np.float32)
+        self._turned = tuple(np.ascontiguousarray(turned[..., i]) for i in range(3))
         self._moved = (lens @ across[:3, 3].numpy()).astype(np.float32)
 
     def warped(self, grey: Grey, inverse_depth: float) -> Grey:
         """Return the other photo as this camera would see it on a plane; NaN where it does not."""
-        place = self._turned + np.float32(inverse_depth) * self._moved
-        before = place[..., 2] > 1e-6
-        with np.errstate(divide="ignore", invalid="ignore"):
-            x, y = (np.where(before, place[..., i] / place[..., 2] - 0.5, -2) for i in (0, 1))
+        x, y, z = (
+            turned + np.float32(inverse_depth) * moved
+            for turned, moved in zip(self._turned, self._moved, strict=True)
+        )
+        behind = z <= 1e-6
+        z[behind] = np.inf
+        x, y = x / z - np.float32(0.5), y / z - np.float32(0.5)
+        x[behind] = -2
         return cv2.remap(
             grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=np.nan
         )
