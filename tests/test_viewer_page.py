@@ -1,5 +1,6 @@
 """Every control of the page is used in a real browser, and its effect looked for in the picture."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,22 @@ def test_two_people_look_each_in_their_own_way(
     finally:
         other.close()
     visitor.wait(lambda: len(server._sessions) == 1)
+
+
+def test_browsers_that_go_at_once_leave_nothing(
+    visitor: Visitor, chromium: Any, server: ViewerServer
+) -> None:
+    def painters() -> set[int | None]:
+        return {thread.ident for thread in threading.enumerate() if thread.name == "painter"}
+
+    before = painters()
+    for _ in range(3):
+        context = chromium.new_context()
+        context.new_page().goto(server.url)
+        context.close()
+    visitor.wait(lambda: len(server._server.get_clients()) == 1)
+    visitor.wait(lambda: len(server._sessions) == 1)
+    visitor.wait(lambda: painters() == before)
 
 
 def test_a_phone_shows_the_picture_and_the_panel(chromium: Any, server: ViewerServer) -> None:

@@ -108,6 +108,9 @@ class ViewerServer:
             if kind.suits(self._subject):
                 with client.gui.add_folder(kind.title, expand_by_default=kind.expanded):
                     kind().build(session)
+        if client.client_id not in self._server.get_clients():
+            # It went while its page was made, and may have been missed.
+            self._leave(client)
 
     def _leave(self, client: viser.ClientHandle) -> None:
         with self._lock:

@@ -27,6 +27,8 @@ MOVING_SECONDS = 0.08
 """That a picture may take while things move."""
 JOURNEY_SECONDS = 2.0
 """Within which a browser has arrived where it was sent."""
+NOTE_SECONDS = 8.0
+"""That a note stays."""
 QUALITY = {Size.MOVING: 70, Size.FULL: 92}
 """Of the JPEG files."""
 
@@ -54,6 +56,7 @@ class Session:
         self._on_close: list[Callable[[], None]] = []
         self._click: tuple[Click, Callable[[], None]] | None = None
         self._journey: tuple[View, float] | None = None
+        self._failed = ("", 0.0)
         self._splats: viser.GaussianSplatHandle | None = None
         self._crop = Cropper()
         self._pace = Pace(MOVING_SECONDS, rows=180)
@@ -167,13 +170,17 @@ class Session:
 
     def tell(self, title: str, words: str) -> None:
         """Show a note for some seconds."""
-        self.client.add_notification(title, words, auto_close_seconds=8.0)
+        self.client.add_notification(title, words, auto_close_seconds=NOTE_SECONDS)
 
     def fail(self, error: Exception) -> None:
         """Tell the person what could not be done."""
         known = isinstance(error, ReconError)
         words = str(error) if known else f"{type(error).__name__}: {first_line(error)}"
-        self.tell("That did not work", words)
+        now = time.monotonic()
+        # What fails in one picture fails in the next one too, many times a second.
+        if self._failed[0] != words or now - self._failed[1] > NOTE_SECONDS:
+            self._failed = (words, now)
+            self.tell("That did not work", words)
 
     def close(self) -> None:
         """Stop drawing: the browser has gone."""
