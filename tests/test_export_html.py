@@ -1,13 +1,19 @@
 """The page is opened from the disk, in a browser without a network, and looked at."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
+import torch
+from splat_scenes import cloud, oblique, rigid
 from surface_scenes import subject, views, wall_and_ball
 
 from recon.counter import silent
 from recon.errors import DataError
 from recon.export.choose import exporter_for
+from recon.export.seen_colors import with_seen_colors
+from recon.raster.reference import ReferenceRasterizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -46,6 +52,27 @@ def test_the_page_opens_from_the_disk_and_shows_what_the_first_camera_saw(chromi
     blocked = tab.evaluate("fetch('http://127.0.0.1:9/').then(() => 'sent', e => e.name)")
     assert blocked == "TypeError"
     context.close()
+
+
+def test_colours_are_those_that_the_cameras_saw():
+    at = oblique()
+    scene = cloud(1, seed=3)
+    scene.means[0] = torch.tensor([0.1, 0.2, 3.0])
+    scene.sh_base[:] *= 0.2
+    rendered = ReferenceRasterizer().render(scene, at)
+    faint = ReferenceRasterizer().render(with_seen_colors(scene, [at]), at, sh_degree=0)
+    torch.testing.assert_close(faint.color, rendered.color)
+    assert not torch.allclose(
+        rendered.color, ReferenceRasterizer().render(scene, at, sh_degree=0).color, atol=1e-3
+    )
+    unseen = with_seen_colors(scene, [at.moved(rigid((0, math.pi, 0), (0, 0, 0)))])
+    torch.testing.assert_close(unseen.sh_base, scene.sh_base)
+    # Two cameras, one twice as far: the mean, by 2 and 1.
+    near, far = (at.moved(rigid((0.0, 0.0, 0.0), (0.0, 0.0, z))) for z in (0.0, 3.0))
+    one, other, both = (
+        with_seen_colors(scene, cameras).sh_base for cameras in ([near], [far], [near, far])
+    )
+    torch.testing.assert_close(both, (2 * one + other) / 3)
 
 
 def test_a_page_needs_a_scene_and_a_place_to_begin(tmp_path):

@@ -19,7 +19,7 @@ from surface_scenes import (
 )
 
 from recon.counter import silent
-from recon.errors import DataError, UsageError
+from recon.errors import DataError, ResourceError, UsageError
 from recon.export.choose import exporter_for
 from recon.export.interface import Exporter
 from recon.export.mesh import normals_of, without_crumbs
@@ -223,6 +223,16 @@ def test_a_mesh_without_open3d_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "open3d", None)
     with pytest.raises(UsageError, match=r"defocus-recon\[mesh\]"):
         exporter_for("mesh").write(subject(wall_and_ball()), tmp_path / "a.ply", silent)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mesh_that_is_too_fine_stops_before_the_memory_does(tmp_path, monkeypatch):
+    pytest.importorskip("open3d", exc_type=ImportError)
+    monkeypatch.setattr("recon.export.fusion.available_memory_bytes", lambda: 10_000_000)
+    with pytest.raises(ResourceError, match=r"no room for voxels of 0\.02 .* larger ones with"):
+        exporter_for("mesh", SurfaceSettings(voxel=0.02)).write(
+            subject(wall_and_ball()), tmp_path / "a.ply", silent
+        )
     assert not list(tmp_path.iterdir())
 
 

@@ -12,9 +12,12 @@ from jaxtyping import Float32, Int32
 
 from recon.errors import ResourceError, UsageError, first_line
 from recon.export.surface import Grain, SurfaceImage
+from recon.memory import available_memory_bytes
 
 BLOCK = 8
 """Voxels along a block's edge: small ones leave less of them empty."""
+BLOCK_BYTES = BLOCK**3 * (4 + 2 + 3 * 2)
+"""Of a block's distances, weights and colours."""
 BLOCKS = 20_000
 """Blocks to make room for; there may be more."""
 BAND = 4.0
@@ -68,12 +71,23 @@ class Fusion:
             blocks = self._grid.compute_unique_block_coordinates(
                 depth, intrinsic, extrinsic, *reach
             )
+            self._check_room(len(blocks))
             self._grid.integrate(blocks, depth, color, intrinsic, extrinsic, *reach)
         except (RuntimeError, MemoryError) as why:
-            raise ResourceError(
-                f"no room for voxels of {self._grain.voxel:.3g} ({first_line(why)}); give larger "
-                "ones with --voxel, or take less with --farthest"
-            ) from why
+            raise self._no_room(first_line(why)) from why
+
+    def _check_room(self, more: int) -> None:
+        """Stop before the machine does: a full volume is copied into one of twice the size."""
+        needed = 3 * BLOCK_BYTES * (self._grid.hashmap().size() + more)
+        free = available_memory_bytes()
+        if needed > free:
+            raise self._no_room(f"{needed / 2**30:.1f} GiB wanted, {free / 2**30:.1f} free")
+
+    def _no_room(self, why: str) -> ResourceError:
+        return ResourceError(
+            f"no room for voxels of {self._grain.voxel:.3g} ({why}); give larger ones with "
+            "--voxel, or take less with --farthest"
+        )
 
     def mesh(
         self,

@@ -17,6 +17,7 @@ from recon.browser_splats import browser_splats
 from recon.counter import Counter
 from recon.errors import DataError
 from recon.export.interface import Exporter, Subject, check_visible
+from recon.export.seen_colors import with_seen_colors
 from recon.files import write_text
 from recon.pictures import as_8_bit
 from recon.raster.interface import COVERED
@@ -37,8 +38,9 @@ POLICY = (
 class Html(Exporter):
     """A page that begins where the first photo was taken.
 
-    As browsers draw it: coarser, and without change of colour with the view. Positions are those of
-    the working frame, near the origin, because browsers reckon in single precision.
+    As browsers draw it: coarser, each Gaussian in the mean colour in which the photos saw it.
+    Positions are those of the working frame, near the origin, because browsers reckon in single
+    precision.
     """
 
     file_name = "scene.html"
@@ -64,12 +66,14 @@ def _page(stage: Stage, views: tuple[View, ...]) -> str:
         warnings.simplefilter("ignore", UserWarning)
         server = viser.ViserServer(host="127.0.0.1", port=0, verbose=False)
         server.stop()
-        splats = browser_splats(stage.scene.gaussians)
+        cameras = [view.camera for view in views]
+        source = stage.scene.gaussians.to(torch.device("cpu"))
+        splats = browser_splats(with_seen_colors(source, cameras))
         server.scene.add_gaussian_splats(
             "/splats", splats.centers, splats.covariances, splats.colors, splats.opacities
         )
         server.scene.set_background_image(_behind(stage, first), format="png")
-        _stand(server, stage, first, upwards([view.camera for view in views]))
+        _stand(server, stage, first, upwards(cameras))
         return server.get_scene_serializer().as_html(dark_mode=True)
 
 
