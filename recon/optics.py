@@ -143,6 +143,15 @@ def f_number_of(lens: ThinLens, camera: Camera, sensor_width_mm: float = 36.0) -
     return focal_length * camera.fx / open_strength(lens)
 
 
+def round_blur(lens: ThinLens) -> ThinLens:
+    """Return what to widen Gaussians with, so that they look most as through a lens' round hole.
+
+    Widened by the lens itself they have its disc's variance, which blurs photos too little: see
+    `DISC_LIKE`.
+    """
+    return ThinLens(DISC_LIKE * lens.strength, lens.inverse_focus)
+
+
 def open_strength(lens: ThinLens) -> float:
     """Return K as a number.
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from recon.camera import inside, project
-from recon.optics import DISC_LIKE, REFERENCE_WIDTH
+from recon.optics import REFERENCE_WIDTH, round_blur
 from recon.part import Fixed, Part
 from recon.types import Capture, PointCloud, ThinLens, View
 
@@ -49,7 +49,7 @@ class PhotoLens(Part):
 
     @abc.abstractmethod
     def of(self, view: View) -> ThinLens | None:
-        """Return the lens for a training view's camera at any size; None where all is sharp."""
+        """Return what widens Gaussians as a training photo's lens does; None where all is sharp."""
 
     @abc.abstractmethod
     def settle(self, share: float, misfit: Misfit) -> None:
@@ -121,10 +121,9 @@ class LearnedLens(PhotoLens):
                 plane.clamp_(min=0)
 
     def of(self, view: View) -> ThinLens | None:
-        """Return what to widen Gaussians with, so that they look as seen through the photo's lens.
+        """Return the `round_blur` of the photo's lens; None before the search.
 
-        It has gradients to aperture and focus, and is None before the search. Its strength is
-        `DISC_LIKE` times that of the lens.
+        It has gradients to aperture and focus.
         """
         if not self._searches:
             return None
@@ -169,9 +168,8 @@ class LearnedLens(PhotoLens):
             ]
 
     def _lens(self, view: View, log_aperture: Tensor, plane: Tensor) -> ThinLens:
-        # Gaussians are widened to Gaussians, but the photo was taken through a round hole.
-        strength = DISC_LIKE * log_aperture.exp() / self._unit * view.camera.fx
-        return ThinLens(strength, self._unit * plane)
+        strength = log_aperture.exp() / self._unit * view.camera.fx
+        return round_blur(ThinLens(strength, self._unit * plane))
 
 
 def lowest(places: Tensor, values: Tensor) -> Tensor:
