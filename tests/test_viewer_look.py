@@ -63,6 +63,20 @@ def test_an_all_sharp_lens_is_none() -> None:
     assert lens_words(LensDial(), camera(), True) == "Everything is sharp."
 
 
+def test_a_camera_on_its_side_has_the_same_lens() -> None:
+    dial = LensDial(open=True, aperture="f-number", f_number=2.0, focus=4.0)
+    lying, upright = camera(1200, 800), camera(800, 1200)
+    one, two = dial.lens(lying), dial.lens(upright)
+    assert one is not None
+    assert two is not None
+    assert float(one.strength) == pytest.approx(float(two.strength))
+    assert sharp_bound(lying) == sharp_bound(upright) == 1.0
+    assert (
+        lens_words(dial, lying, True).splitlines()[:3]
+        == (lens_words(dial, upright, True).splitlines()[:3])
+    )
+
+
 def test_a_strength_belongs_to_an_aperture_not_to_a_resolution() -> None:
     dial = LensDial(open=True, aperture="strength", strength=12.0, focus=4.0, focal=400.0)
     small, large = (dial.lens(camera(focal=f)) for f in (400.0, 1600.0))
