@@ -57,6 +57,7 @@ class Session:
         self._click: tuple[Click, Callable[[], None]] | None = None
         self._journey: tuple[View, float] | None = None
         self._failed = ("", 0.0)
+        self._gone = False
         self._splats: viser.GaussianSplatHandle | None = None
         self._crop = Cropper()
         self._pace = Pace(MOVING_SECONDS, rows=180)
@@ -184,6 +185,7 @@ class Session:
 
     def close(self) -> None:
         """Stop drawing: the browser has gone."""
+        self._gone = True
         self._painter.close()
         for listener in self._on_close:
             listener()
@@ -231,6 +233,8 @@ class Session:
         began = time.monotonic()
         vantage = self.vantage(rows)
         picture = self.subject.picture(vantage)
+        if self._gone:
+            return
         self.client.scene.set_background_image(picture, "jpeg", jpeg_quality=QUALITY[size])
         self.client.flush()
         if size is Size.MOVING:
