@@ -25,7 +25,7 @@ from recon.viewer.server import ViewerServer
 from recon.viewer.subject import Source, Subject
 
 SHARE = 0.02
-"""Of the time, at most, goes into pictures of new steps while nobody moves."""
+"""Of the time, about, goes into pictures of new steps while nobody moves."""
 FASTEST = 2.0
 """Seconds between two looks at the scene, at least."""
 
