@@ -118,6 +118,14 @@ def _through(lens: Literal["learned", "exif", "in-focus"]) -> Change:
     return change
 
 
+def _siamese(settings: FitSettings) -> FitSettings:
+    lensed = _through("learned")(settings)
+    term = replace(lensed.supervision.siamese_coc, weight=SIAMESE_WEIGHT)
+    return replace(lensed, supervision=replace(lensed.supervision, siamese_coc=term))
+
+
+SIAMESE_WEIGHT = 0.01
+"""Of the term, which is silent unless it is asked for."""
 LENS = frozenset({Need.PRIOR, Need.STACK})
 AS_PUBLISHED: Mapping[str, Any] = {
     "form": "render", "colors": True, "focus": "median", "weight": 1.0,
@@ -190,6 +198,12 @@ ARMS: Mapping[str, Arm] = {
         Arm("in-focus", "only what is sharp in the photos", _through("in-focus")),
         Arm("photo-lens", "photos only, each through a lens that is learned", _through("learned")),
         Arm("exif-lens", "photos only, each through the lens of its EXIF", _through("exif")),
+        Arm(
+            "siamese",
+            "photos only, each through a lens that is learned, and the blur that a network sees",
+            _siamese,
+            frozenset({Need.COC}),
+        ),
         Arm("full", "and every term as it is set", lambda settings: settings),
     )
 }
@@ -216,6 +230,7 @@ CLAIMS = (
     Claim("photo-lens", "in-focus", "learning the lens does more than leaving out what it blurred"),
     Claim("exif-lens", "plain", "knowing the lens of the photos helps"),
     Claim("exif-lens", "photo-lens", "knowing the lens does more than learning it"),
+    Claim("siamese", "photo-lens", "the blur that a network sees helps beyond the learned lens"),
     Claim("multiview", "plain", "multi-view consistency helps"),
     Claim("multiview", "l1-depth", "multi-view consistency does more than L1 on a prior"),
     Claim("full", "plain", "all supervision together helps"),

@@ -21,6 +21,7 @@ from recon.losses.lidar import Lidar
 from recon.losses.mono_prior import MonoPrior
 from recon.losses.multiview import Multiview
 from recon.losses.photometric import Photometric
+from recon.losses.siamese_coc import SiameseCoc
 from recon.losses.sky import Sky
 from recon.match_provider import MatchSettings
 from recon.memory import MemorySettings
@@ -62,6 +63,7 @@ class Supervision:
     defocus: Defocus = field(default_factory=Defocus)
     multiview: Multiview = field(default_factory=Multiview)
     consistency: Consistency = field(default_factory=Consistency)
+    siamese_coc: SiameseCoc = field(default_factory=SiameseCoc)
 
     def terms(self) -> tuple[Term, ...]:
         """List the terms, those of weight 0 included."""
@@ -73,6 +75,7 @@ class Supervision:
             self.defocus,
             self.multiview,
             self.consistency,
+            self.siamese_coc,
         )
 
 

@@ -183,12 +183,12 @@ class Fitting:
         index = self.order.next()
         sight = self.sights.look(index, shrink, self.order.following())
         view = sight.view
-        camera = self.parts.poses.camera(view)
+        camera, lens = self.parts.poses.camera(view), self.parts.lens.of(view)
         render = self.parts.scene(self.model.gaussians).draw(
             self.rasterizer,
             camera,
             taken_as=view,
-            lens=self.parts.lens.of(view),
+            lens=lens,
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
         )
         scene = self.model.gaussians
@@ -198,7 +198,7 @@ class Fitting:
             self.glances.put(index, camera, render)
         return Sample(
             self.step, view, sight.photo, sight.valid, render, scene, self.scale,
-            sight.evidence, share, neighbour,
+            sight.evidence, share, neighbour, lens,
         )  # fmt: skip
 
     def _misfit(self, share: float, index: int, lens: Callable[[View], ThinLens]) -> float:

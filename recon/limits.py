@@ -29,6 +29,7 @@ AT_LEAST: Mapping[str, float] = {
     "supervision.defocus.weight": 0,
     "supervision.multiview.weight": 0,
     "supervision.consistency.weight": 0,
+    "supervision.siamese_coc.weight": 0,
 }
 """A first Gaussian is as wide as three others are distant, so that four are the fewest."""
 AT_MOST: Mapping[str, float] = {"seed": 2**63 - 1}
@@ -45,6 +46,7 @@ SHARES = (
     "supervision.lidar.opaque",
     "supervision.defocus.begin",
     "supervision.consistency.begin",
+    "supervision.siamese_coc.begin",
     "supervision.defocus.end",
     "supervision.defocus.ssim_weight",
 )
@@ -53,6 +55,7 @@ POSITIVE = (
     "supervision.mono_prior.cap",
     "supervision.multiview.cap",
     "supervision.consistency.hidden",
+    "supervision.siamese_coc.cap",
     "minutes",
     "learning_rates.means",
     "learning_rates.means_final",

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, UInt8, UInt16
 from torch import Tensor
 
 from recon.errors import DataError
+from recon.evidence.coc import CocMap
 from recon.files import replacing
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
@@ -109,6 +110,18 @@ def error_picture(
     steps = as_8_bit(difference / largest)
     rgb = cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO)[..., ::-1]
     return np.where(valid.cpu().numpy()[..., None], rgb, np.array(DARK, np.uint8))
+
+
+def coc_picture(coc: CocMap) -> Picture:
+    """Colour circles of confusion: dark is sharp, red lies behind the focus, blue before it.
+
+    Full brightness is the 98 % quantile of the sizes; grey is blur whose side is not known.
+    """
+    size, behind = coc.size.numpy(), coc.behind.numpy()[..., None]
+    amount = np.clip(size / max(float(np.quantile(size, 0.98)), 1.0), 0, 1)[..., None]
+    red, blue = np.array([1.0, 0.35, 0.25]), np.array([0.25, 0.5, 1.0])
+    shown: Picture = (255 * amount * (behind * red + (1 - behind) * blue)).round().astype(np.uint8)
+    return shown
 
 
 def with_legend(picture: Picture, span: DepthRange) -> Picture:

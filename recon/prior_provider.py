@@ -18,6 +18,7 @@ from recon.evidence.confidence import combined, trust_by_points, trust_by_views
 from recon.evidence.interface import DenseDepth, Evidence, Need, Provider, SparseDepth
 from recon.evidence.store import Store, digest
 from recon.occlusion import in_front
+from recon.optics import stated_lens
 from recon.priors.interface import DepthPrior, Frame, PriorDepth
 from recon.types import Capture, DepthKind, DepthMap, PointCloud, View
 
@@ -74,7 +75,8 @@ class PriorProvider(Provider):
         """Return the prior in the capture's unit, and how far it and the points agree."""
         if view.name in self._kept_in_scale:
             return self._kept_in_scale[view.name]
-        found = self._kept(Frame(view.name, view.photo.pixels(), view.camera, lidar))
+        lens = stated_lens(view.exif, view.camera) if self._capture.metric else None
+        found = self._kept(Frame(view.name, view.photo.pixels(), view.camera, lidar, lens))
         points = self._capture.points
         sparse = None if points is None else points_in(view, points)
         if sparse is not None and len(sparse.depth) < ENOUGH:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from recon.coc_provider import CocProvider
 from recon.evidence.blurred_photos import StackProvider
 from recon.evidence.depth_files import DepthFileProvider
 from recon.evidence.interface import Need, Provider
@@ -12,6 +13,8 @@ from recon.evidence.shuffled import Shuffled
 from recon.evidence.sky_masks import SkyProvider
 from recon.evidence.store import Store
 from recon.match_provider import MatchProvider, MatchSettings
+from recon.networks.estimator import SiameseEstimator
+from recon.networks.stored import PACKAGED
 from recon.prior_provider import PriorProvider
 from recon.priors.choose import PriorChoice, PriorName, choose_prior
 from recon.priors.file import DepthFiles
@@ -70,6 +73,8 @@ def providers_for(
     matches = Need.MATCHES in needs and not has_lidar and len(capture.train) <= matching.most
     if matches and (matcher := matching.choose()) is not None:
         known.append(MatchProvider(capture.train, matcher))
+    if Need.COC in needs:
+        known.append(CocProvider(SiameseEstimator(PACKAGED), capture.metric, Store()))
     if prior.model == "none":
         return tuple(known)
     if Need.PRIOR in needs:

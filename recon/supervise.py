@@ -15,7 +15,7 @@ from recon.evidence.interface import Evidence, Need
 from recon.gaussians import Gaussians
 from recon.glance import Neighbour
 from recon.raster.interface import Render
-from recon.types import View
+from recon.types import ThinLens, View
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,8 @@ class Sample:
     """Share of the fit that is done."""
     neighbour: Neighbour | None = None
     """A view beside this one, if a term asks for it and one was rendered before."""
+    lens: ThinLens | None = None
+    """Through which it was rendered; None where it was rendered sharp."""
 
 
 class Term(abc.ABC):

@@ -10,13 +10,14 @@ from photos import MemoryPhoto
 
 from recon.core import HAS_CORE
 from recon.evidence.blurred_photos import stack_of
+from recon.evidence.coc import CocMap
 from recon.evidence.interface import DenseDepth, Evidence, SparseDepth
 from recon.evidence.store import FOLDER
 from recon.gaussians import Gaussians
 from recon.glance import Glance, Neighbour
 from recon.raster.reference import ReferenceRasterizer
 from recon.supervise import Sample
-from recon.types import Camera, View
+from recon.types import Camera, ThinLens, View
 
 # Machines that are busy make the first example slow; a deadline would only find that.
 settings.register_profile("recon", deadline=None)
@@ -113,8 +114,12 @@ def sample() -> Sample:
     matched = SparseDepth(
         random(30, 2) * torch.tensor([32.0, 24.0]), 2 + 2 * random(30), random(30)
     )
-    evidence = Evidence(lidar, sky, prior, stack_of(photo), matched)
+    coc = CocMap(4 * random(24, 32), 0.5 + random(24, 32), random(24, 32))
+    evidence = Evidence(lidar, sky, prior, stack_of(photo), matched, coc)
+    lens = ThinLens(torch.tensor(20.0), torch.tensor(0.4))
     pose = torch.eye(4)
     pose[0, 3] = -0.2
     neighbour = Neighbour(camera, Glance(camera.moved(pose), torch.full((24, 32), 1 / 3), 1))
-    return Sample(812, view, photo, None, render, gaussians, 2.0, evidence, neighbour=neighbour)
+    return Sample(
+        812, view, photo, None, render, gaussians, 2.0, evidence, neighbour=neighbour, lens=lens
+    )

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from recon.evidence.interface import SparseDepth
+from recon.networks.siamese_coc import SiameseNetwork
+from recon.networks.stored import save_network
 from recon.priors.choose import PriorChoice, PriorName
 from recon.priors.file import DepthFiles
 from recon.priors.interface import Frame
@@ -114,6 +116,13 @@ def depth_anything(model: PriorName, folder: Path, seed: int) -> PriorChoice:
     return PriorChoice(model, place)
 
 
+def siamese(model: PriorName, folder: Path, seed: int) -> PriorChoice:
+    torch.manual_seed(seed)
+    path = folder / f"siamese-{seed}.safetensors"
+    save_network(SiameseNetwork(), path)
+    return PriorChoice(model, path)
+
+
 def lidar(model: PriorName, folder: Path, seed: int) -> PriorChoice:
     return PriorChoice(model, lidar=LidarSettings(neighbours=4 + seed, reach=0.1))
 
@@ -144,6 +153,7 @@ MAKERS: dict[PriorName, Maker] = {
     "depth-anything-outdoor-s": depth_anything,
     "depth-anything-outdoor-b": depth_anything,
     "depth-anything-outdoor-l": depth_anything,
+    "siamese": siamese,
     "lidar": lidar,
     "file": files,
 }

@@ -17,12 +17,15 @@ def test_every_package_folder_is_named_and_mapped() -> None:
         name: ROOT / SETUPTOOLS["package-dir"].get(name, name.replace(".", "/")) for name in named
     }
     assert all((folder / "__init__.py").is_file() for folder in mapped.values())
-    tops = [ROOT / name for name in ("recon", "losses", "datasets", "matching", "viewer")]
+    folders = ("recon", "losses", "datasets", "matching", "networks", "viewer")
+    tops = [ROOT / name for name in folders]
     found = {p.parent.resolve() for top in tops for p in top.rglob("__init__.py")}
     assert found == {folder.resolve() for folder in mapped.values()}
 
 
-@pytest.mark.parametrize("name", ["losses", "datasets", "matching", "viewer", "core", "tests"])
+@pytest.mark.parametrize(
+    "name", ["losses", "datasets", "matching", "networks", "viewer", "core", "tests"]
+)
 def test_no_folder_is_importable_by_its_bare_name(name: str) -> None:
     """A bare `datasets` would be taken for, or overwrite, another project's package."""
     program = (

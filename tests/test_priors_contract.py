@@ -13,7 +13,7 @@ from recon.priors.interface import Frame
 from recon.types import DepthKind
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-RELATIVE = {"depth-anything-s", "depth-anything-b", "depth-anything-l"}
+RELATIVE = {"depth-anything-s", "depth-anything-b", "depth-anything-l", "siamese"}
 LARGER = {name for name in PRIOR_NAMES if name.endswith(("-b", "-l"))}
 """Larger networks of one kind differ in nothing but their weights."""
 KINDS = [name for name in PRIOR_NAMES if name not in LARGER]

@@ -16,6 +16,7 @@ from recon.losses.mono_prior import MonoPrior
 from recon.losses.multiview import Multiview
 from recon.losses.photometric import Photometric
 from recon.losses.regularize import Opacity, Scale
+from recon.losses.siamese_coc import SiameseCoc
 from recon.losses.sky import Sky
 from recon.supervise import Sample, Term
 
@@ -30,6 +31,7 @@ TERMS: list[Term] = [
     Defocus(),
     Multiview(),
     Consistency(begin=0.0),
+    SiameseCoc(begin=0.0),
     Opacity(),
     Scale(),
 ]
@@ -43,6 +45,7 @@ PER_PIXEL: list[Term] = [
     Defocus(),
     Multiview(),
     Consistency(begin=0.0),
+    SiameseCoc(begin=0.0),
 ]
 """Those that compare pixels."""
 
@@ -54,9 +57,12 @@ def changed(sample: Sample, where: torch.Tensor) -> Evidence:
     assert known.sky is not None
     assert known.prior is not None
     assert known.matches is not None
+    assert known.coc is not None
     dense = replace(known.prior, depth=torch.where(where, 3 * known.prior.depth, known.prior.depth))
     lidar, matches = (farther(sparse, where) for sparse in (known.lidar, known.matches))
-    return replace(known, lidar=lidar, sky=known.sky ^ where, prior=dense, matches=matches)
+    coc = replace(known.coc, size=torch.where(where, 3 * known.coc.size, known.coc.size))
+    sky = known.sky ^ where
+    return replace(known, lidar=lidar, sky=sky, prior=dense, matches=matches, coc=coc)
 
 
 def farther(known: SparseDepth, where: torch.Tensor) -> SparseDepth:

@@ -14,6 +14,7 @@ from recon.commands.fit import Fit, Resume
 from recon.commands.inspect import Inspect
 from recon.commands.prior import Prior
 from recon.commands.render import Render
+from recon.commands.train import Train
 from recon.commands.view import View
 
 Command = (
@@ -28,5 +29,6 @@ Command = (
     | Annotated[Inspect, subcommand("inspect")]
     | Annotated[Data, subcommand("data")]
     | Annotated[Prior, subcommand("prior")]
+    | Annotated[Train, subcommand("train")]
     | Annotated[Doctor, subcommand("doctor")]
 )

@@ -14,11 +14,12 @@ from recon.commands.progress import counting
 from recon.datasets.decode import decode
 from recon.datasets.photo_header import read_header
 from recon.errors import UsageError
+from recon.optics import stated_lens, thin_lens
 from recon.priors.choose import NetworkName, PriorChoice, choose_prior
 from recon.priors.file import DepthFiles
 from recon.priors.interface import DepthPrior, Frame
 from recon.priors.written import write_prior
-from recon.types import Camera
+from recon.types import Camera, Exif, ThinLens
 from recon.view_files import file_stems
 
 MOST = 0.9
@@ -32,8 +33,8 @@ class Prior:
     images: tyro.conf.Positional[tuple[Path, ...]]
     """Photos; turned upright as their EXIF says."""
     model: Literal[NetworkName, "file"]
-    """meter is small and runs anywhere; metric3d and depth-anything need the extra `prior`; file
-    reads depth that another program worked out."""
+    """meter is small and runs anywhere; metric3d and depth-anything need the extra `prior`;
+    siamese tells depth by blur; file reads depth that another program worked out."""
     output: Path
     """A folder."""
     focal_px: float | None = None
@@ -45,6 +46,11 @@ class Prior:
     """For file: the folder of depth maps, named as the photos."""
     files_steps: float = 1000.0
     """For file: what its image files count in one unit; 1000 for millimetres, 256 for KITTI's."""
+    lens_strength: float | None = None
+    """For siamese: K of the photos' lens in px·m, the aperture's diameter times the focal length in
+    pixels; what their EXIF says where not given."""
+    focus_distance: float | None = None
+    """For siamese: in metres, likewise. Without a lens its depth is relative."""
 
     def __call__(self) -> None:
         """Write the files, and print the JSON's paths."""
@@ -54,6 +60,8 @@ class Prior:
             raise UsageError(f"--focal-px {self.focal_px}: expected more than 0.")
         if not (math.isfinite(self.files_steps) and self.files_steps > 0):
             raise UsageError(f"--files-steps {self.files_steps}: expected more than 0.")
+        if (self.lens_strength is None) != (self.focus_distance is None):
+            raise UsageError("a lens is --lens-strength and --focus-distance; give both.")
         files = None if self.files is None else DepthFiles(self.files, self.files_steps)
         prior = choose_prior(PriorChoice(self.model, self.weights, files))
         names = _names(self.images)
@@ -63,6 +71,8 @@ class Prior:
                 frame = self._frame(path, name, prior)
                 found = prior.predict(frame)
                 print(write_prior(self.output, stems[name], prior, frame, found), flush=True)
+                if found.note:
+                    print(f"{path}: {found.note}", file=sys.stderr)
                 share = float(found.depth.valid.double().mean())
                 if share < MOST:
                     print(f"{path}: depth for {share:.0%} of its pixels", file=sys.stderr)
@@ -81,9 +91,15 @@ class Prior:
                 "pixels with --focal-px."
             )
         # Where it does not matter, any will do.
+        known = focal is not None
         focal = focal or float(max(width, height))
         camera = Camera(torch.eye(4), focal, focal, width / 2, height / 2, width, height)
-        return Frame(name, pixels, camera)
+        return Frame(name, pixels, camera, lens=self._lens(exif, camera if known else None))
+
+    def _lens(self, exif: Exif, camera: Camera | None) -> ThinLens | None:
+        if self.lens_strength is not None and self.focus_distance is not None:
+            return thin_lens(self.lens_strength, self.focus_distance)
+        return None if camera is None else stated_lens(exif, camera)
 
 
 def _names(images: tuple[Path, ...]) -> list[str]:

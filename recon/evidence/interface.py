@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 
 from recon.counter import Counter, silent
 from recon.defocus.stack import BlurStack
+from recon.evidence.coc import CocMap
 from recon.types import View
 
 
@@ -24,6 +25,7 @@ class Need(enum.Enum):
     STACK = "blurred photos"
     SKY = "sky masks"
     MATCHES = "matches between photos"
+    COC = "circles of confusion told by the photos' blur"
     NEIGHBOUR = "the depth of neighbouring views as they were rendered last"
 
 
@@ -86,6 +88,8 @@ class Evidence:
     """The photo, blurred; at a size of its own."""
     matches: SparseDepth | None = None
     """Depth at pixels that match in other photos."""
+    coc: CocMap | None = None
+    """How blurred the photo is where."""
 
     def resized(self, view: View, width: int, height: int) -> "Evidence":
         """Return the evidence for the view's photo at another size."""
@@ -97,6 +101,7 @@ class Evidence:
             prior=None if self.prior is None else self.prior.resized(width, height),
             stack=self.stack,
             matches=None if self.matches is None else self.matches.scaled(*scale),
+            coc=None if self.coc is None else self.coc.resized(width, height),
         )
 
     def to(self, device: torch.device) -> "Evidence":
@@ -107,6 +112,7 @@ class Evidence:
             prior=None if self.prior is None else self.prior.to(device),
             stack=None if self.stack is None else self.stack.to(device),
             matches=None if self.matches is None else self.matches.to(device),
+            coc=None if self.coc is None else self.coc.to(device),
         )
 
 

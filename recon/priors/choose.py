@@ -12,6 +12,7 @@ from recon.priors.interface import DepthPrior
 from recon.priors.lidar import Lidar, LidarSettings
 from recon.priors.meter import Meter
 from recon.priors.metric3d import Metric3d
+from recon.priors.siamese import Siamese, weights_at
 
 NetworkName = Literal[
     "meter-kitti",
@@ -27,6 +28,7 @@ NetworkName = Literal[
     "depth-anything-outdoor-s",
     "depth-anything-outdoor-b",
     "depth-anything-outdoor-l",
+    "siamese",
 ]
 PriorName = Literal[NetworkName, "lidar", "file"]
 PRIOR_NAMES: tuple[PriorName, ...] = get_args(PriorName)
@@ -37,8 +39,8 @@ class PriorChoice:
     """Where depth before a fit comes from."""
 
     model: PriorName
-    """meter, metric3d and depth-anything are networks; lidar completes returns; file reads depth
-    that another program worked out."""
+    """meter, metric3d and depth-anything are networks; siamese tells depth by blur; lidar completes
+    returns; file reads depth that another program worked out."""
     weights: Path | None = None
     """The network's file, or a folder with it. Where not given: $RECON_WEIGHTS, Hugging Face's
     cache, a download."""
@@ -63,6 +65,8 @@ def choose_prior(choice: PriorChoice) -> DepthPrior:
             if choice.files is None:
                 raise UsageError("the prior `file` needs a folder of depth files: give --files.")
             return FilePrior(choice.files)
+        case "siamese":
+            return Siamese(weights_at(choice.weights))
         case "meter-kitti":
             return Meter("kitti", meter.weights_of("kitti").find(choice.weights))
         case "meter-nyu":

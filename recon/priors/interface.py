@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from recon.evidence.coc import CocMap
 from recon.evidence.interface import SparseDepth
 from recon.evidence.store import digest
-from recon.types import Camera, DepthMap
+from recon.types import Camera, DepthMap, ThinLens
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,9 @@ class Frame:
     """Of the photo's size. Its pose is of no interest here."""
     sparse: SparseDepth | None = None
     """LiDAR returns, for the prior that completes them."""
+    lens: ThinLens | None = None
+    """What the photo was taken through, in px of it, if it is known; for the prior that tells depth
+    by blur."""
 
     def key(self) -> str:
         """Digest everything that a prior may look at."""
@@ -30,6 +34,8 @@ class Frame:
         tensors = [self.pixels]
         if self.sparse is not None:
             tensors += [self.sparse.pixels, self.sparse.depth, self.sparse.weight]
+        if self.lens is not None:
+            tensors += [self.lens.strength.detach(), self.lens.inverse_focus.detach()]
         contents = (tensor.contiguous().numpy().tobytes() for tensor in tensors)
         return digest(self.name, repr(intrinsics), *contents)
 
@@ -41,6 +47,10 @@ class PriorDepth:
     depth: DepthMap
     confidence: Float[Tensor, "h w"] | None = None
     """In [0, 1], 0 where the depth is not valid; None where the prior does not say."""
+    coc: CocMap | None = None
+    """Circles of confusion, from the prior that tells depth by them."""
+    note: str = ""
+    """What a person should know of this photo; empty where there is nothing."""
 
 
 class DepthPrior(abc.ABC):

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from recon.evidence.coc import CocMap
 from recon.files import replacing, write_text
 from recon.pictures import (
     DepthRange,
     as_8_bit,
     as_16_bit,
+    coc_picture,
     depth_picture,
     with_legend,
     write_png,
@@ -33,7 +35,9 @@ def write_prior(
     """Write one photo's depth.
 
     The files are `<stem>.npz` (which the prior `file` reads again), `.depth.png` (16 bit),
-    `.confidence.png` (8 bit, white is 1), `.colors.png` and `.json`.
+    `.confidence.png` (8 bit, white is 1), `.colors.png` and `.json`. Where depth was told by blur,
+    circles of confusion are in `.coc.npz`, and `.coc.png` shows them: red behind the focus, blue
+    before it, paler where the side is not sure.
 
     Returns:
         The JSON file, which is written last.
@@ -55,6 +59,8 @@ def write_prior(
     write_png(folder / f"{stem}.confidence.png", as_8_bit(shown))
     colors = with_legend(depth_picture(depth.z, depth.valid, span), span)
     write_png(folder / f"{stem}.colors.png", colors)
+    if found.coc is not None:
+        _write_coc(folder, stem, found.coc)
     what = {
         "image": frame.name,
         "model": prior.name,
@@ -73,9 +79,23 @@ def write_prior(
         "confidence": "1 where there is depth" if trust is None else "the prior's own",
         "colors": {"map": "turbo, even in 1 / depth", **asdict(span)},
     }
+    if found.coc is not None:
+        what["coc"] = {
+            "arrays": "size and spread in px of this photo, behind from 0 to 1",
+            "median_px": float(found.coc.size.median()),
+            "largest_px": float(found.coc.size.max()),
+            "note": found.note,
+        }
     path = folder / f"{stem}.json"
     write_text(path, json.dumps(what, indent=2) + "\n")
     return path
+
+
+def _write_coc(folder: Path, stem: str, coc: CocMap) -> None:
+    arrays = {"size": coc.size.numpy(), "spread": coc.spread.numpy(), "behind": coc.behind.numpy()}
+    with replacing(folder / f"{stem}.coc.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    write_png(folder / f"{stem}.coc.png", coc_picture(coc))
 
 
 def _write_arrays(path: Path, found: PriorDepth) -> None:

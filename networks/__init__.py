@@ -1,0 +1,1 @@
+"""Networks that the project trains itself, and how they are trained."""

@@ -1,0 +1,388 @@
+"""The siamese network, its losses and what it says, against closed forms and exact scenes."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from recon.commands.prior import Prior
+from recon.commands.stop import StopRequest
+from recon.commands.train import Train
+from recon.datasets.synthetic.painted import paint
+from recon.defocus import blur
+from recon.errors import DataError, StoppedError, UsageError
+from recon.evidence.coc import CocMap
+from recon.networks.bands import band_energies, gaussian, smooth
+from recon.networks.estimator import SiameseEstimator
+from recon.networks.fusion import agreed, inverse_depth, shift
+from recon.networks.photographs import Photographer, Wear, noisy
+from recon.networks.reblurring import COCS, blurred, blurs
+from recon.networks.siamese_coc import Branch, Lenses, SiameseNetwork
+from recon.networks.siamese_losses import cross_focus, likelihood, reblur, side, smoothness
+from recon.networks.stored import PACKAGED, load_network, save_network
+from recon.networks.sweep import behind, certainty, expected_likelihood, sweep
+from recon.networks.training import Training, TrainSettings, rate_at
+from recon.optics import signed_coc, thin_lens
+from recon.pictures import write_png
+from recon.priors.interface import Frame
+from recon.priors.siamese import Siamese, confidence, metres, relative
+from recon.srgb import to_srgb
+from recon.types import Camera, DepthKind
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SMALL = TrainSettings(steps=4, pairs=2, side=32)
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def branch(size: torch.Tensor, spread: float = 1.0, side: float = 0.0) -> Branch:
+    return Branch(size, torch.full_like(size, spread), torch.full_like(size, side))
+
+
+def pair_of_blurs(coc_a: float, coc_b: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two photos of one texture under Gaussians of known variance, in linear light as 8 bit is."""
+    texture = 0.2 + 0.6 * noise(1, 3, 64, 64, seed=3)
+    light = texture**2.2
+    seen = [light if c == 0 else smooth(light, c / 4) for c in (coc_a, coc_b)]
+    return seen[0] ** (1 / 2.2), seen[1] ** (1 / 2.2)
+
+
+def test_gaussians_sum_to_one_and_have_their_variance() -> None:
+    for sigma in (0.8, 2.0, 4.2):
+        taps = gaussian(sigma).double()
+        offsets = torch.arange(len(taps)) - len(taps) // 2
+        assert float(taps.sum()) == pytest.approx(1, abs=1e-6)
+        assert float((taps * offsets**2).sum()) == pytest.approx(sigma**2, rel=0.05)
+
+
+def test_bands_know_blur_and_not_contrast() -> None:
+    texture = noise(1, 3, 64, 64)
+    blurry = smooth(texture, 1.5)
+    fine = [float(band_energies(i)[:, 0].mean()) for i in (texture, blurry)]
+    assert fine[1] < fine[0] - 0.5
+    lower = band_energies(0.5 + 0.5 * (texture - 0.5))
+    whole = band_energies(texture)
+    # Half the contrast is a quarter of the energy, in every band alike.
+    assert float((whole - lower)[:, 0].mean()) == pytest.approx(math.log(4) / 3, rel=0.02)
+    assert float((whole - lower)[:, 5:].abs().mean()) < 0.03
+
+
+def test_the_blur_between_two_blurs_adds_variances() -> None:
+    sharp, wide = pair_of_blurs(0.0, 6.0)
+    levels = blurs(sharp)
+    assert levels.shape == (1, len(COCS), 64, 64)
+    found = blurred(levels, torch.full((1, 64, 64), 36.0))
+    truth = blurs(wide)[:, 0]
+    assert float((found - truth).abs()[..., 8:-8, 8:-8].max()) < 0.02
+
+
+def test_blurs_have_the_gradient_of_finite_differences() -> None:
+    levels = blurs(noise(1, 3, 24, 24)).double()
+    squares = (30 * noise(1, 24, 24, seed=1) + 0.5).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda s: blurred(levels, s).sum(), (squares,), atol=1e-5)
+
+
+def test_reblur_is_least_at_the_blur_that_the_photos_have() -> None:
+    sharp, wide = pair_of_blurs(2.0, 5.0)
+    of_sharp, of_wide = blurs(sharp), blurs(wide)
+
+    def loss(second: float) -> float:
+        a, b = torch.full((1, 64, 64), 2.0), torch.full((1, 64, 64), second)
+        return float(reblur(branch(a), branch(b), of_sharp, of_wide))
+
+    losses = {size: loss(size) for size in (2.0, 3.5, 5.0, 7.0)}
+    assert min(losses, key=losses.__getitem__) == 5.0
+    assert losses[5.0] < 0.3 < losses[2.0]
+
+
+def test_the_lens_ties_two_settings_together() -> None:
+    depth = 0.5 + 6 * noise(1, 12, 16)
+    lenses = thin_lens(8.0, 1.0), thin_lens(8.0, 3.0)
+    a, b = (signed_coc(depth, lens) for lens in lenses)
+    planes = [lens.inverse_focus[None] for lens in lenses]
+    moved = shift(lenses[0].strength[None], *planes)
+    assert torch.allclose(a - b, moved.expand_as(a), atol=1e-5)
+    exact = float(cross_focus(branch(a.abs()), branch(b.abs()), moved))
+    assert exact == pytest.approx(math.log(2.0), abs=1e-4)
+    assert float(cross_focus(branch(a.abs() + 1), branch(b.abs() + 0.7), moved)) > exact
+    signs = agreed(a.abs(), b.abs(), moved)
+    for sign, coc in zip(signs, (a, b), strict=True):
+        assert bool(((sign > 0) == (coc > 0))[coc.abs() > 0.05].all())
+
+
+def test_likelihood_is_laplaces_and_least_at_the_truth() -> None:
+    truth = torch.tensor([[[-3.0, 2.0]]])
+    assert float(likelihood(branch(truth.abs(), 0.5), truth)) == pytest.approx(math.log(0.5))
+    off = likelihood(branch(truth.abs() + 1, 0.5), truth)
+    assert float(off) == pytest.approx(2 + math.log(0.5))
+    right = side(branch(truth, side=3.0), torch.ones(1, 1, 2), torch.ones(1, 1, 2))
+    assert float(right) == pytest.approx(math.log(1 + math.exp(-3)), rel=1e-5)
+
+
+def test_smoothness_minds_steps_less_where_the_photo_has_edges() -> None:
+    size = torch.zeros(1, 8, 8)
+    size[..., 4:] = 3.0
+    flat = torch.full((1, 3, 8, 8), 0.5)
+    edged = flat.clone()
+    edged[..., 4:] = 1.0
+    assert float(smoothness(branch(torch.ones(1, 8, 8)), flat)) == 0
+    assert float(smoothness(branch(size), edged)) < 0.01 * float(smoothness(branch(size), flat))
+
+
+def test_a_sweep_finds_signed_blur_of_two_photos_from_their_lens_alone() -> None:
+    for coc_a, coc_b in ((-2.5, 5.0), (5.0, 1.25), (-5.0, -1.25)):
+        a, b = pair_of_blurs(abs(coc_a), abs(coc_b))
+        swept = sweep(blurs(a), blurs(b), torch.tensor([[[coc_a - coc_b]]]))
+        assert float(swept.share.sum(0).sub(1).abs().max()) < 1e-4
+        share = swept.share[:, 0, 8:-8, 8:-8].mean((1, 2))
+        assert float(swept.coc_a[share.argmax()]) == coc_a
+        first, second = (float(p[..., 8:-8, 8:-8].median()) for p in behind(swept))
+        assert (first > 0.5, second > 0.5) == (coc_a > 0, coc_b > 0)
+
+
+def test_a_sweep_is_unsure_without_texture() -> None:
+    flat = torch.full((1, 3, 32, 32), 0.4)
+    a, b = pair_of_blurs(2.0, 5.0)
+    moved = torch.tensor([[[-3.0]]])
+    sure = [certainty(sweep(blurs(x), blurs(y), moved)) for x, y in ((flat, flat), (a, b))]
+    assert float(sure[0].max()) < 0.25 < float(sure[1].median())
+    weight = torch.ones(1, 64, 64)
+    swept = sweep(blurs(a), blurs(b), moved)
+    near = expected_likelihood(branch(2 * weight), branch(5 * weight), swept, weight)
+    far = expected_likelihood(branch(7 * weight), branch(0.5 * weight), swept, weight)
+    assert float(near) < float(far)
+
+
+def test_several_maps_tell_depth() -> None:
+    depth = 0.6 + 4 * noise(9, 11)
+    lenses = [thin_lens(6.0, s) for s in (0.7, 1.5, 4.0)]
+    maps = []
+    for lens in lenses:
+        coc = signed_coc(depth, lens)
+        maps.append(CocMap(coc.abs(), torch.full_like(coc, 0.3), torch.full_like(coc, 0.5)))
+    planes = torch.linspace(0.1, 2.0, 200)
+    inverse, sure = inverse_depth(maps, lenses, planes)
+    assert float((inverse - 1 / depth).abs().max()) < 0.02
+    assert float(sure.min()) > 0
+    with pytest.raises(UsageError, match="one size"):
+        inverse_depth([maps[0], maps[1].resized(22, 18)], lenses[:2], planes)
+    with pytest.raises(UsageError, match="one lens"):
+        inverse_depth([], [], planes)
+
+
+def test_depth_from_one_map_is_exact_where_the_map_is() -> None:
+    depth, lens = 0.6 + 4 * noise(9, 11), thin_lens(6.0, 1.5)
+    coc = signed_coc(depth, lens)
+    found = CocMap(coc.abs(), torch.full_like(coc, 0.3), (coc > 0).float())
+    assert torch.allclose(metres(found, lens), depth, rtol=1e-4)
+    inverse = 1 / relative(found)
+    slope = np.polyfit((1 / depth).flatten(), inverse.flatten(), 1, full=True)
+    assert float(slope[1][0]) < 1e-4
+    assert slope[0][0] > 0
+    beyond = replace(found, size=torch.full_like(coc, 20.0), behind=torch.ones_like(coc))
+    # Behind the focus by more than infinity is: so it lies before it.
+    assert torch.allclose(metres(beyond, lens), 1 / (1 / 1.5 + torch.tensor(20 / 6)))
+    trust = confidence(found)
+    assert bool(((trust >= 0) & (trust <= 1)).all())
+
+
+def test_maps_of_smaller_photos_have_smaller_circles() -> None:
+    found = CocMap(torch.full((8, 12), 4.0), torch.full((8, 12), 1.0), torch.full((8, 12), 0.7))
+    small = found.resized(6, 4)
+    assert small.size.shape == (4, 6)
+    assert float(small.size.mean()) == pytest.approx(2.0)
+    assert float(small.spread.mean()) == pytest.approx(0.5)
+    assert float(small.behind.mean()) == pytest.approx(0.7)
+
+
+def test_the_network_is_small_and_takes_photos_of_any_size() -> None:
+    torch.manual_seed(0)
+    network = SiameseNetwork()
+    assert sum(p.numel() for p in network.parameters()) < 1_000_000
+    lenses = Lenses(torch.tensor([5.0, 9.0]), torch.tensor([0.5, 1.0]), torch.tensor([1.0, 0.0]))
+    for height, width in ((33, 47), (64, 80)):
+        found = network(noise(2, 3, height, width), lenses)
+        assert found.size.shape == found.behind.shape == (2, height, width)
+        assert float(found.size.min()) >= 0
+        assert float(found.spread.min()) > 0
+    # Both branches share their weights: a photo's answer does not depend on its neighbour.
+    images = noise(2, 3, 32, 32)
+    both, alone = network(images, Lenses.unknown(2)), network(images[:1], Lenses.unknown(1))
+    assert torch.allclose(both.size[:1], alone.size, atol=1e-5)
+
+
+def test_pairs_are_seeded_and_their_blur_obeys_the_lens() -> None:
+    one, two = (Photographer(4, 32).pairs(3, 3) for _ in range(2))
+    assert torch.equal(one.a.images, two.a.images)
+    assert not torch.equal(one.a.images, Photographer(5, 32).pairs(3, 3).a.images)
+    lens = one.a.lenses
+    moved = shift(lens.strength, lens.inverse_focus, one.b.lenses.inverse_focus)
+    assert torch.allclose(one.a.coc - one.b.coc, moved.expand_as(one.a.coc), atol=1e-3)
+    assert torch.equal(one.a.lenses.strength, one.b.lenses.strength)
+
+
+def test_photons_are_counted_by_poissons_law() -> None:
+    light = np.full((80, 80, 3), 0.5, np.float32)
+    for photons in (5.0, 100.0):
+        seen = noisy(np.random.default_rng(0), light, photons)
+        assert seen.mean() == pytest.approx(0.5, rel=0.03)
+        counts = np.random.default_rng(1).poisson(photons * 0.5, 20_000)
+        expected = np.clip(counts / photons, 0, 1).var()
+        assert seen.var() == pytest.approx(expected, rel=0.1)
+    grey = Wear(1.0, 0, 0, True).photo(np.random.default_rng(0), torch.rand(8, 8, 3))
+    assert torch.equal(grey[0], grey[1])
+
+
+@pytest.mark.parametrize("mode", ["siamese", "supervised"])
+def test_training_goes_on_as_if_it_had_not_stopped(mode: str, tmp_path: Path) -> None:
+    settings = replace(SMALL, mode=mode)  # type: ignore[arg-type]
+    straight, halted = Training(settings), Training(settings)
+    for _ in range(4):
+        straight.next()
+    for _ in range(2):
+        halted.next()
+    halted.save(tmp_path / "state.safetensors")
+    again = Training.restored(tmp_path / "state.safetensors")
+    assert again.step == 2
+    while not again.done:
+        again.next()
+    for name, tensor in straight.network.state_dict().items():
+        assert torch.equal(tensor, again.network.state_dict()[name]), name
+
+
+def test_the_rate_rises_then_falls() -> None:
+    rates = [rate_at(step, 100) for step in (0, 5, 50, 99)]
+    assert rates[0] < 0.05 < rates[2] < rates[1] < 1
+    assert rates[3] < 0.001
+    assert rate_at(150, 100) == pytest.approx(rates[2] / 2)
+
+
+def test_the_command_writes_weights_card_and_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Train("siamese", tmp_path / "out", SMALL, validation=2, quiet=True)()
+    weights = Path(capsys.readouterr().out.strip())
+    assert load_network(weights).training is False
+    log = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
+    assert log[-1]["step"] == 4
+    card = (tmp_path / "out/siamese_coc.md").read_text()
+    assert '"seed": 0' in card
+    assert "2 pairs of other painted scenes" in card
+    with pytest.raises(UsageError, match="other settings"):
+        Train("siamese", tmp_path / "out", replace(SMALL, seed=2))()
+    (tmp_path / "out/training.safetensors").write_bytes(b"no")
+    with pytest.raises(DataError, match=r"training\.safetensors"):
+        Train("siamese", tmp_path / "out")()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"side": 40}, {"steps": 0}, {"pairs": 0}, {"rate": -1.0}, {"rate": math.nan}]
+)
+def test_settings_that_cannot_be_trained_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=f"--{next(iter(wrong))}"):
+        replace(SMALL, **wrong)
+
+
+def frame(pixels: torch.Tensor, lens: bool = False) -> Frame:
+    height, width = pixels.shape[:2]
+    camera = Camera(torch.eye(4), 90.0, 90.0, width / 2, height / 2, width, height)
+    return Frame("a.png", pixels, camera, lens=thin_lens(8.0, 1.5) if lens else None)
+
+
+def test_a_lens_makes_depth_metric(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    save_network(SiameseNetwork(), tmp_path / "w.safetensors")
+    prior = Siamese(tmp_path / "w.safetensors")
+    pixels = (255 * noise(40, 56, 3)).to(torch.uint8)
+    told, untold = prior.predict(frame(pixels, lens=True)), prior.predict(frame(pixels))
+    assert told.depth.kind is DepthKind.METRIC
+    assert untold.depth.kind is DepthKind.AFFINE_DISPARITY
+    assert told.coc is not None
+    assert torch.allclose(told.depth.z, metres(told.coc, thin_lens(8.0, 1.5)))
+    assert frame(pixels, lens=True).key() != frame(pixels).key()
+    with pytest.raises(DataError, match=r"a\.png: a photo of 20x40 pixels"):
+        prior.predict(frame(pixels[:, :20]))
+
+
+def test_damaged_weights_are_named(tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").write_bytes(b"none")
+    with pytest.raises(DataError, match=r"w\.safetensors: expected the weights"):
+        load_network(tmp_path / "w.safetensors")
+    with pytest.raises(DataError, match="absent"):
+        load_network(tmp_path / "absent")
+
+
+def test_the_weights_that_come_with_recon_tell_sharp_from_blurred() -> None:
+    """On photos of a seed and of patterns that training has not seen."""
+    assert PACKAGED.stat().st_size < 4_000_000
+    assert PACKAGED.with_name("siamese_coc.md").is_file()
+    pairs = Photographer(77, 96).pairs(0, 6)
+    network = load_network(PACKAGED)
+    with torch.no_grad():
+        found = network(pairs.a.images, Lenses.unknown(6))
+    off = (found.size - pairs.a.coc.abs()).abs()
+    by_median = (pairs.a.coc.abs() - pairs.a.coc.abs().median()).abs()
+    assert float(off.mean()) < 0.8 * float(by_median.mean())
+    sure = found.spread < found.spread.median()
+    assert float(off[sure].mean()) < float(off[~sure].mean())
+
+
+def test_a_sharp_photo_says_that_there_is_nothing_to_tell_depth_by() -> None:
+    light = torch.from_numpy(paint(np.random.default_rng([5, 3]), 96, 128).light).clamp(0, 1)
+    pixels = (255 * to_srgb(light)).round().to(torch.uint8)
+    found = Siamese(PACKAGED).predict(frame(pixels))
+    assert "sharp all over" in found.note
+    assert found.confidence is not None
+    assert float(found.confidence.max()) == 0
+    estimator = SiameseEstimator(PACKAGED)
+    wide = blur(light, torch.full(light.shape[:2], 8.0), encoded=False)
+    blurry = estimator.estimate((255 * to_srgb(wide)).round().to(torch.uint8))
+    assert float(blurry.size.median()) > 3 * float(estimator.estimate(pixels).size.median())
+
+
+def test_a_training_that_is_stopped_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class AfterTwo(StopRequest):
+        asked = 0
+
+        def __call__(self) -> bool:
+            self.asked += 1
+            return self.asked > 2
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recon.commands.train.StopRequest", AfterTwo)
+        with pytest.raises(StoppedError, match=f"step 2 and saved.*--output {tmp_path}/out"):
+            Train("siamese", tmp_path / "out", SMALL, validation=1, quiet=True)()
+    assert not (tmp_path / "out/siamese_coc.safetensors").exists()
+    Train("siamese", tmp_path / "out", validation=1, quiet=True)()
+    Train("siamese", tmp_path / "straight", SMALL, validation=1, quiet=True)()
+    stopped, straight = (Path(line) for line in capsys.readouterr().out.split())
+    assert stopped.read_bytes() == straight.read_bytes()
+
+
+def test_the_command_writes_circles_of_confusion_and_metres_for_a_lens(tmp_path: Path) -> None:
+    pixels = (255 * noise(48, 64, 3)).to(torch.uint8)
+    write_png(tmp_path / "a.png", pixels.numpy())
+    for lens in (None, 8.0):
+        focus = None if lens is None else 1.5
+        out = tmp_path / f"out-{lens}"
+        Prior((tmp_path / "a.png",), "siamese", out, lens_strength=lens, focus_distance=focus)()
+        said = json.loads((out / "a.json").read_text())
+        assert said["kind"] == ("affine_disparity" if lens is None else "metric")
+        with np.load(out / "a.coc.npz") as maps:
+            assert {name: maps[name].shape for name in maps} == dict.fromkeys(
+                ("size", "spread", "behind"), (48, 64)
+            )
+            assert said["coc"]["median_px"] == pytest.approx(
+                float(np.median(maps["size"])), abs=0.1
+            )
+        assert (out / "a.coc.png").is_file()
+    with pytest.raises(UsageError, match="give both"):
+        Prior((tmp_path / "a.png",), "siamese", tmp_path / "no", lens_strength=8.0)()
