@@ -48,7 +48,7 @@ class ReadOptions:
     """Take the capture's unit of length as metres, where the files do not say so themselves."""
     start: Literal["points", "matches", "dense", "prior", "random"] = "points"
     """What a fit begins with: points, the capture's own, those of its LiDAR or of the depth of its
-    training photos, or else as with matches; matches, points triangulated from training photos;
+    training photos, or else as with dense; matches, points triangulated from training photos;
     dense, these and points wherever neighbouring training photos agree about a pixel's depth;
     prior, those of --prior.model where it is believed, beside the capture's own or matches'; or
     Gaussians at random before the cameras, which is all there is without."""

@@ -1,19 +1,25 @@
 """Dense depth: its costs and paths against plain loops, its result against a wall that is known."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from captures import write_transforms
 from planes import from_one_place, wall_capture, wall_depth, wall_scene
 from torch import Tensor
 
 from recon.camera import project
+from recon.commands.capture import capture_of
+from recon.config import FitSettings
+from recon.datasets.reader import ReadOptions
 from recon.dense_points import SHARE, with_dense_points
 from recon.errors import DataError
 from recon.matching.dense_depth import DenseOptions, dense_depths, pixel_centres
 from recon.matching.plane_sweep import FLAT, WINDOW, GreyPhoto, photo_costs
 from recon.matching.semi_global import EDGE, JUMP, SMALL_STEP, cheapest, smoothed
+from recon.start_points import Start
 from recon.types import Camera, Capture, Photo, View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -207,3 +213,25 @@ def test_where_no_depth_can_be_had_a_warning_says_why() -> None:
     behind = torch.tensor([[0.0, 0.0, -50.0]])
     with pytest.raises(DataError, match="no view sees"):
         dense_depths(wall_capture(SCENE).train, behind)
+
+
+@pytest.mark.parametrize(
+    ("start", "brought", "more"),
+    [
+        ("points", False, True),
+        ("points", True, False),
+        ("dense", True, True),
+        ("matches", False, False),
+        ("random", False, False),
+    ],
+)
+def test_poses_alone_begin_from_dense_depth(
+    start: Start, brought: bool, more: bool, tmp_path: Path
+) -> None:
+    write_transforms(tmp_path / "wall", wall_scene(4, 200, 150))
+    if not brought:
+        (tmp_path / "wall" / "points.ply").unlink()
+    read = ReadOptions(start=start, hold_every=0)
+    capture = capture_of(FitSettings(tmp_path / "wall", read=read).resolved(), quiet=True)
+    assert any("agree about depth" in note for note in capture.notes) == more
+    assert (capture.points is None) == (start == "random")

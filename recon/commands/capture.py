@@ -59,14 +59,13 @@ def capture_of(settings: FitSettings, *, start_points: bool = True, quiet: bool 
     if not (start_points and capture.train):
         return capture
     counter = partial(counting, quiet=quiet)
-    capture = with_points_from_matches(capture, options.start, settings.matching, counter)
-    match options.start:
-        case "prior":
-            return with_points_from_prior(capture, settings.prior, settings.seed, counter)
-        case "dense":
-            return with_dense_points(capture, settings.cap, settings.seed, counter)
-        case _:
-            return capture
+    found = with_points_from_matches(capture, options.start, settings.matching, counter)
+    if options.start == "prior":
+        return with_points_from_prior(found, settings.prior, settings.seed, counter)
+    poses_only = options.start == "points" and capture.points is None
+    if found.points is not None and (options.start == "dense" or poses_only):
+        return with_dense_points(found, settings.cap, settings.seed, counter)
+    return found
 
 
 def rasterizer_for(wish: Wish) -> Rasterizer:
