@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from recon.errors import DataError
-from recon.optics import aperture_diameter, round_blur
+from recon.optics import aperture_diameter
 from recon.photo_lens import (
     FOCUS_RATE,
     NEARER,
@@ -77,7 +77,7 @@ class ExifLens(PhotoLens):
                 plane.clamp_(min=0)
 
     def of(self, view: View) -> ThinLens | None:
-        """Return the photo's lens, as `round_blur`; None before the search for an untold focus."""
+        """Return the photo's lens; None before the search where no tag tells its focus."""
         row = self._row[view.name]
         if not (self._told[row] or self._searches):
             return None
@@ -109,7 +109,7 @@ class ExifLens(PhotoLens):
 
     def _lens(self, view: View, row: int, plane: Tensor) -> ThinLens:
         strength = plane.new_tensor(self._apertures[row] * view.camera.fx)
-        return round_blur(ThinLens(strength, self._unit * plane))
+        return ThinLens(strength, self._unit * plane)
 
 
 def _aperture(view: View) -> float:

@@ -22,6 +22,7 @@ from recon.initialise import initialise, scene_scale
 from recon.losses.functional import photometric
 from recon.memory import peak_memory_bytes
 from recon.model import Model
+from recon.optics import round_blur
 from recon.order import ViewOrder
 from recon.parts import choose_parts
 from recon.parts_optimizer import PartsOptimizer
@@ -188,7 +189,7 @@ class Fitting:
             self.rasterizer,
             camera,
             taken_as=view,
-            lens=lens,
+            lens=None if lens is None else round_blur(lens),
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
         )
         scene = self.model.gaussians
@@ -209,7 +210,7 @@ class Fitting:
                 self.rasterizer,
                 self.parts.poses.camera(sight.view),
                 taken_as=sight.view,
-                lens=lens(sight.view),
+                lens=round_blur(lens(sight.view)),
             )
         return float(photometric(drawn.color, sight.photo, sight.valid).loss)
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from recon.camera import inside, project
-from recon.optics import REFERENCE_WIDTH, round_blur
+from recon.optics import REFERENCE_WIDTH
 from recon.part import Fixed, Part
 from recon.types import Capture, PointCloud, ThinLens, View
 
@@ -49,7 +49,7 @@ class PhotoLens(Part):
 
     @abc.abstractmethod
     def of(self, view: View) -> ThinLens | None:
-        """Return what widens Gaussians as a training photo's lens does; None where all is sharp."""
+        """Return the lens for a training view's camera at any size; None where all is sharp."""
 
     @abc.abstractmethod
     def settle(self, share: float, misfit: Misfit) -> None:
@@ -121,10 +121,7 @@ class LearnedLens(PhotoLens):
                 plane.clamp_(min=0)
 
     def of(self, view: View) -> ThinLens | None:
-        """Return the `round_blur` of the photo's lens; None before the search.
-
-        It has gradients to aperture and focus.
-        """
+        """Return the photo's lens, with gradients to aperture and focus; None before the search."""
         if not self._searches:
             return None
         return self._lens(view, self._log_aperture, self._focus[self._row[view.name]])
@@ -169,7 +166,7 @@ class LearnedLens(PhotoLens):
 
     def _lens(self, view: View, log_aperture: Tensor, plane: Tensor) -> ThinLens:
         strength = log_aperture.exp() / self._unit * view.camera.fx
-        return round_blur(ThinLens(strength, self._unit * plane))
+        return ThinLens(strength, self._unit * plane)
 
 
 def lowest(places: Tensor, values: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from recon.datasets.source import ReadOptions
 from recon.errors import DataError, UsageError
 from recon.exif_lens import ExifLens
 from recon.fit import Fitting
-from recon.optics import DISC_LIKE, aperture_diameter, camera_lens, thin_lens
+from recon.optics import aperture_diameter, camera_lens, thin_lens
 from recon.parts import PartSettings
 from recon.photo_lens import SEARCHES
 from recon.raster.reference import ReferenceRasterizer
@@ -55,8 +55,7 @@ def test_aperture_and_focus_are_those_of_the_tags(tmp_path: Path) -> None:
         found = lens.of(view)
         assert found is not None
         aperture = 50.0 / (4.0 if view.name.endswith("1.jpg") else 2.0) / 1000
-        widened = DISC_LIKE * aperture * view.camera.fx
-        assert float(found.strength) == pytest.approx(widened, rel=1e-5)
+        assert float(found.strength) == pytest.approx(aperture * view.camera.fx, rel=1e-5)
         assert float(found.inverse_focus.detach()) == pytest.approx(1 / 3.5, rel=1e-5)
     assert "12.5 to 25 mm" in lens.found()
     assert f"of {len(taken.train)} of {len(taken.train)} photos" in lens.found()
@@ -101,9 +100,9 @@ def test_a_focus_that_no_tag_tells_is_found_in_the_scene(one_thread: None) -> No
     """The scene is known and sharp; photos of it were taken at f/0.625, one does not say where."""
     native = pytest.importorskip("recon.raster.native", reason="no native core")
     rasterizer, dots = native.NativeRasterizer(), small_dots()
-    distances, widened = (2.5, 4.0), DISC_LIKE * 0.08 * CAMERA.fx
+    distances, strength = (2.5, 4.0), 0.08 * CAMERA.fx
     taken = [
-        rasterizer.render(dots, CAMERA, lens=thin_lens(widened, d)).color.detach()
+        rasterizer.render(dots, CAMERA, lens=thin_lens(strength, d)).color.detach()
         for d in distances
     ]
     views = (with_exif(blank("0"), 2.5), with_exif(blank("1"), None))
@@ -123,7 +122,7 @@ def test_a_focus_that_no_tag_tells_is_found_in_the_scene(one_thread: None) -> No
     for view, distance in zip(views, distances, strict=True):
         found = lens.of(view)
         assert found is not None
-        assert float(found.strength) == pytest.approx(widened)
+        assert float(found.strength) == pytest.approx(strength)
         assert float(found.inverse_focus.detach()) == pytest.approx(1 / distance, rel=0.05)
     again = ExifLens(capture(views), 4.0, CPU)
     again.restore({name: tensor.detach().clone() for name, tensor in lens.tensors().items()})

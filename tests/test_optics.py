@@ -17,6 +17,7 @@ from recon.optics import (
     f_number_of,
     hyperfocal_distance,
     photographic_lens,
+    round_blur,
     sharp_range,
     signed_coc,
     thin_lens,
@@ -194,3 +195,6 @@ def test_the_gaussian_most_like_a_disc():
 
     best = minimize_scalar(unlike, bounds=(0.5, 2.0), method="bounded").x
     assert pytest.approx(best, abs=0.005) == DISC_LIKE
+    lens = thin_lens(20.0, 3.0)
+    assert float(round_blur(lens).strength) == pytest.approx(20 * DISC_LIKE)
+    assert float(round_blur(lens).inverse_focus) == float(lens.inverse_focus)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recon.camera import project, unproject
 from recon.gaussians import HARMONIC_BAND_0, Gaussians
-from recon.optics import DISC_LIKE, thin_lens
+from recon.optics import thin_lens
 from recon.parts_optimizer import PartsOptimizer
 from recon.photo_lens import SEARCHES, LearnedLens, Pinhole
 from recon.types import (
@@ -67,7 +67,7 @@ def settled(lens: LearnedLens, aperture: float, planes: dict[int, float]) -> Non
 
     def misfit(index: int, of: Callable[[View], ThinLens]) -> float:
         tried = of(lens_view())
-        wrong = float((tried.strength / DISC_LIKE / CAMERA.fx / aperture).log().abs())
+        wrong = float((tried.strength / CAMERA.fx / aperture).log().abs())
         return wrong + abs(float(tried.inverse_focus) - planes[index])
 
     for share in (0.0, *SEARCHES):
@@ -111,8 +111,7 @@ def test_strength_follows_the_size_of_the_photo():
     assert large is not None
     assert small is not None
     assert float(large.strength.detach()) == pytest.approx(2 * float(small.strength.detach()))
-    widened = DISC_LIKE * 0.05 * CAMERA.fx
-    assert float(large.strength.detach()) == pytest.approx(widened, rel=0.25)
+    assert float(large.strength.detach()) == pytest.approx(0.05 * CAMERA.fx, rel=0.25)
     assert float(large.inverse_focus.detach()) == pytest.approx(0.2, abs=0.03)
 
 
@@ -144,16 +143,12 @@ def small_dots(seed: int = 0) -> Gaussians:
 
 
 def test_aperture_and_focus_are_recovered_from_photographs(one_thread):
-    """The scene is known and sharp; three photos of it were taken through an unknown lens.
-
-    They are drawn with the Gaussians that are most like the lens' disc.
-    """
+    """The scene is known and sharp; three photos of it were taken through an unknown lens."""
     native = pytest.importorskip("recon.raster.native", reason="no native core")
     rasterizer, dots = native.NativeRasterizer(), small_dots()
     aperture, distances = 0.08, (2.5, 4.0, 9.0)
-    widened = DISC_LIKE * aperture * CAMERA.fx
     taken = [
-        rasterizer.render(dots, CAMERA, lens=thin_lens(widened, d)).color.detach()
+        rasterizer.render(dots, CAMERA, lens=thin_lens(aperture * CAMERA.fx, d)).color.detach()
         for d in distances
     ]
     views = tuple(blank(str(i)) for i in range(3))
@@ -173,7 +168,7 @@ def test_aperture_and_focus_are_recovered_from_photographs(one_thread):
     found = [lens.of(view) for view in views]
     for one, distance in zip(found, distances, strict=True):
         assert one is not None
-        assert float(one.strength.detach()) == pytest.approx(widened, rel=0.05)
+        assert float(one.strength.detach()) == pytest.approx(aperture * CAMERA.fx, rel=0.05)
         assert float(one.inverse_focus.detach()) == pytest.approx(1 / distance, rel=0.05)
     told = float(lens.found().split()[1])
     assert told == pytest.approx(aperture, rel=0.05)
