@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,9 +20,10 @@ from recon.datasets.source import ReadOptions
 from recon.errors import DataError, UsageError
 from recon.exif_lens import ExifLens
 from recon.fit import Fitting
-from recon.optics import aperture_diameter, camera_lens, thin_lens
+from recon.optics import DISC_LIKE, aperture_diameter, camera_lens, thin_lens
 from recon.parts import PartSettings
 from recon.photo_lens import SEARCHES
+from recon.raster.interface import Render
 from recon.raster.reference import ReferenceRasterizer
 from recon.run import create
 from recon.types import Capture, Exif, ThinLens, View
@@ -130,16 +132,28 @@ def test_a_focus_that_no_tag_tells_is_found_in_the_scene(one_thread: None) -> No
     assert math.isclose(float(lens.rates()["searches"]), 0)
 
 
-def test_a_fit_draws_its_photos_through_the_lenses_of_their_exif(tmp_path: Path) -> None:
+def test_a_fit_draws_its_photos_through_the_round_blur_of_their_lenses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = photographed(tmp_path / "data", TAGS)
     settings = FitSettings(
         data=data, steps=4, max_gaussians=60, sh_degree=0, parts=PartSettings(lens="exif")
     ).resolved()
     found = capture_of(settings)
     run = create(tmp_path / "run", settings, {"data_fingerprint": fingerprint(found)})
+    drawn, render = [], ReferenceRasterizer.render
+
+    def watched(self: ReferenceRasterizer, *arguments: Any, **options: Any) -> Render:
+        drawn.append(float(options["lens"].strength.detach()) / arguments[1].fx)
+        return render(self, *arguments, **options)
+
+    monkeypatch.setattr(ReferenceRasterizer, "render", watched)
     fitting = Fitting(run, settings, found, ReferenceRasterizer())
     before = [plane.detach().clone() for plane in list(fitting.parts.lens.tensors().values())[1:]]
     assert fitting.optimise(lambda progress: None, lambda: False)
     after = list(fitting.parts.lens.tensors().values())[1:]
     assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert "by EXIF" in fitting.parts.lens.found()
+    apertures = (0.0125, 0.025)
+    assert all(any(a == pytest.approx(DISC_LIKE * told) for told in apertures) for a in drawn)
+    assert len(drawn) >= 4
