@@ -61,7 +61,8 @@ def write_comparison(
             ("held out", f"{len(capture.test)} of {len(capture.views)} views, "
              f"{capture.split.rule}"),
             ("seeds", ", ".join(str(score.seed) for score in first)),
-            ("same for all", "data, first Gaussians, schedule and cap; the last step is scored"),
+            ("same for all", "data, schedule and cap, and the first Gaussians for all arms that do "
+             "not name others; the last step is scored"),
             ("intervals", "95 %, from resampling seeds and views together, paired by view: they "
              "speak of other seeds and views of this scene, not of other scenes"),
             ("machine", f"{about['platform']}, {about['backend']}, {about['threads']} threads"),
