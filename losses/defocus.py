@@ -32,7 +32,7 @@ class Defocus(Term):
     Both go through one thin lens, c = K |1/z - 1/s|.
     """
 
-    weight: float = 15.0
+    weight: float = 5.0
     """Multiplier; 0 leaves the term out."""
     form: Literal["photo", "render"] = "photo"
     """What is blurred by the rendered depth. photo: the photo itself; colours cannot answer for

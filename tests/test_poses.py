@@ -207,12 +207,13 @@ def test_an_interrupted_command_leaves_no_files(corner, tmp_path):
     with subprocess.Popen(
         [sys.executable, "-m", "recon.cli", *words], stderr=subprocess.PIPE, text=True
     ) as process:
+        assert process.stderr is not None
         while not (jobs := list(tmp_path.glob(".out.*/work/job.json"))):
             assert process.poll() is None
             time.sleep(0.02)
         work = jobs[0].parent
         os.kill(process.pid, signal.SIGINT)
-        assert process.wait(60) == 130
+        assert process.wait(60) == 130, process.stderr.read()
     assert not work.exists()
     assert not list(tmp_path.iterdir())
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from recon.commands.stop import StopRequest
 from recon.datasets.structure_from_motion import Found, PoseSettings, find_poses
 from recon.words import counted
 
@@ -37,10 +38,13 @@ class Poses:
         """Find them, and say which photos have one and which do not."""
         began = time.monotonic()
         console = Console(stderr=True)
-        with console.status("") as status:
+        with StopRequest() as stop, console.status("") as status:
             stages: list[str] = []
 
             def tell(what: str, done: int, total: int) -> None:
+                # Python may lose an interrupt that comes while it collects garbage.
+                if stop():
+                    raise KeyboardInterrupt
                 status.update(f"{what} {done:,}/{total:,}")
                 if not console.is_terminal and what not in stages:
                     print(f"{what}: {total:,} to do", file=sys.stderr, flush=True)
