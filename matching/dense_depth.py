@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from recon.camera import inside, project, unproject
+from recon.camera import inside, pixel_centres, project, unproject
 from recon.counter import Counter, silent
 from recon.errors import DataError
 from recon.matching.cameras import Cameras
@@ -163,11 +163,3 @@ def _confirmed(
         votes += hit & near & alike & (theirs > 0)
     valid = (votes >= min(options.agreeing, len(neighbours))).reshape(depth.shape) & usable
     return DepthMap(torch.where(valid, depth, 0.0), valid, measured=False)
-
-
-def pixel_centres(camera: Camera) -> Float[Tensor, "n 2"]:
-    """Return the centres of a camera's pixels, row by row."""
-    rows, columns = torch.meshgrid(
-        torch.arange(camera.height), torch.arange(camera.width), indexing="ij"
-    )
-    return torch.stack([columns.flatten(), rows.flatten()], -1) + 0.5

@@ -39,8 +39,8 @@ class GreyPhoto:
         usable = np.ones(grey.shape, dtype=bool)
         if valid is not None:
             # A small pixel is used where all that it covers is.
-            share_valid = cv2.resize(valid.numpy().astype(np.float32), size, None, 0, 0, 3)
-            usable = share_valid > 1 - 1e-4
+            covered = valid.numpy().astype(np.float32)
+            usable = cv2.resize(covered, size, interpolation=cv2.INTER_AREA) > 1 - 1e-4
         return GreyPhoto(grey, usable, resized(camera, *size))
 
 

@@ -136,6 +136,14 @@ def inside(camera: Camera, pixels: Float[Tensor, "n 2"], depth: Float[Tensor, " 
     return (depth > 0) & ((pixels >= 0) & (pixels <= size)).all(dim=-1)
 
 
+def pixel_centres(camera: Camera) -> Float[Tensor, "n 2"]:
+    """Return the centres of a camera's pixels, row by row."""
+    rows, columns = torch.meshgrid(
+        torch.arange(camera.height), torch.arange(camera.width), indexing="ij"
+    )
+    return torch.stack([columns.flatten(), rows.flatten()], -1) + 0.5
+
+
 def look_at(
     position: Float[Tensor, "3"], target: Float[Tensor, "3"], up: Float[Tensor, "3"]
 ) -> Float[Tensor, "4 4"]:

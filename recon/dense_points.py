@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import torch
 
-from recon.camera import unproject
+from recon.camera import pixel_centres, unproject
 from recon.counter import Counter, silent
 from recon.errors import DataError
 from recon.initialise import joined
-from recon.matching.dense_depth import DensePhoto, dense_depths, pixel_centres
+from recon.matching.dense_depth import DensePhoto, dense_depths
 from recon.types import Capture, PointCloud, View
 from recon.words import counted
 
@@ -39,8 +39,7 @@ def with_dense_points(capture: Capture, cap: int, seed: int, counter: Counter = 
         _points(view, photo, each, generator)
         for view, photo in zip(capture.train, photos, strict=True)
     ]
-    positions = torch.cat([cloud.positions for cloud in clouds])
-    found = PointCloud(positions, torch.cat([cloud.colors for cloud in clouds]))
+    found = joined(*clouds)
     note = (
         f"{counted(len(found), 'point')} more to begin with, where neighbouring ones of "
         f"{counted(len(photos), 'training photo')} agree about depth"

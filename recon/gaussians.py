@@ -1,6 +1,6 @@
 """The scene: Gaussians as the optimizer sees them, before their activations."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float
@@ -51,6 +51,11 @@ class Gaussians:
     def trainable(self) -> "Gaussians":
         """Return a copy whose tensors are parameters."""
         return Gaussians(**{k: Parameter(v.detach().clone()) for k, v in self.named().items()})
+
+    def painted(self, colors: Float[Tensor, "n 3"]) -> "Gaussians":
+        """Return the same Gaussians in other colours, which do not change with the view."""
+        base = ((colors - 0.5) / HARMONIC_BAND_0)[:, None]
+        return replace(self, sh_base=base, sh_rest=torch.zeros_like(self.sh_rest))
 
     def detached(self) -> "Gaussians":
         """Return the same values without gradients."""

@@ -48,10 +48,10 @@ def thinned(cloud: PointCloud, most: int) -> PointCloud:
     return PointCloud(cloud.positions[kept], cloud.colors[kept])
 
 
-def joined(cloud: PointCloud, other: PointCloud) -> PointCloud:
-    """Return the points of both."""
-    positions = torch.cat([cloud.positions, other.positions])
-    return PointCloud(positions, torch.cat([cloud.colors, other.colors]))
+def joined(*clouds: PointCloud) -> PointCloud:
+    """Return the points of all; of one cloud at least."""
+    positions = torch.cat([cloud.positions for cloud in clouds])
+    return PointCloud(positions, torch.cat([cloud.colors for cloud in clouds]))
 
 
 def scene_scale(capture: Capture) -> float:

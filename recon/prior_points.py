@@ -45,8 +45,7 @@ def with_points_from_prior(
         for view in capture.train:
             clouds.append(_believed(view, providers, each, generator))
             done(view.name)
-    positions = torch.cat([cloud.positions for cloud in clouds])
-    found = PointCloud(positions, torch.cat([cloud.colors for cloud in clouds]))
+    found = joined(*clouds)
     note = (
         f"{counted(len(found), 'point')} to begin with from the depth prior {settings.model} of "
         f"{counted(len(capture.train), 'training photo')}, where it is believed"

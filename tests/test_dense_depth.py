@@ -10,13 +10,13 @@ from captures import write_transforms
 from planes import from_one_place, wall_capture, wall_depth, wall_scene
 from torch import Tensor
 
-from recon.camera import project
+from recon.camera import pixel_centres, project
 from recon.commands.capture import capture_of
 from recon.config import FitSettings
 from recon.datasets.reader import ReadOptions
 from recon.dense_points import SHARE, with_dense_points
 from recon.errors import DataError
-from recon.matching.dense_depth import DenseOptions, dense_depths, pixel_centres
+from recon.matching.dense_depth import DenseOptions, dense_depths
 from recon.matching.plane_sweep import FLAT, WINDOW, GreyPhoto, photo_costs
 from recon.matching.semi_global import EDGE, JUMP, SMALL_STEP, cheapest, smoothed
 from recon.start_points import Start

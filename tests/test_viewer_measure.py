@@ -10,7 +10,7 @@ import pytest
 import torch
 from splat_scenes import oblique
 from viewer_scenes import camera, photo_view, stage, walls
-from visitor import Visitor
+from visitor import Visitor, visiting
 
 from recon.camera import project
 from recon.core import HAS_CORE
@@ -123,12 +123,9 @@ def server() -> Iterator[ViewerServer]:
 
 @pytest.fixture
 def visitor(chromium: object, server: ViewerServer) -> Iterator[Visitor]:
-    page = Visitor(chromium, server.url)
-    page.wait_for_color(*LEFT, RED, 30)
-    page.page.get_by_text("Measure and crop", exact=True).click()
-    yield page
-    assert not page.problems
-    page.close()
+    with visiting(chromium, server.url, LEFT) as page:
+        page.page.get_by_text("Measure and crop", exact=True).click()
+        yield page
 
 
 LEFT, RIGHT = (0.2, 0.8), (0.6, 0.8)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from photos import MemoryPhoto
 from viewer_scenes import camera, stage, walls
-from visitor import Visitor
+from visitor import Visitor, visiting
 
 from recon.core import HAS_CORE
 from recon.drive_types import Returns, Sweep
@@ -179,11 +179,8 @@ def server() -> Iterator[ViewerServer]:
 
 @pytest.fixture
 def visitor(chromium: object, server: ViewerServer) -> Iterator[Visitor]:
-    page = Visitor(chromium, server.url)
-    page.wait_for_color(0.2, 0.8, RED, 30)
-    yield page
-    assert not page.problems
-    page.close()
+    with visiting(chromium, server.url, (0.2, 0.8)) as page:
+        yield page
 
 
 WIDER = 0.055

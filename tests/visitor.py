@@ -1,7 +1,8 @@
 """A person in front of the viewer's page: turns its controls, clicks, and looks at the picture."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -9,6 +10,20 @@ import numpy as np
 
 PATIENCE = 20.0
 """Seconds until what should happen is taken not to."""
+
+
+RED = (229, 26, 26)
+"""Of the wall that pages of tests begin with."""
+
+
+@contextmanager
+def visiting(chromium: Any, url: str, place: tuple[float, float]) -> Iterator["Visitor"]:
+    """Open a page, wait until a place of it shows the red wall, and see that nothing failed."""
+    page = Visitor(chromium, url)
+    page.wait_for_color(*place, RED, 30)
+    yield page
+    assert not page.problems
+    page.close()
 
 
 class Visitor:

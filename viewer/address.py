@@ -2,6 +2,8 @@
 
 import getpass
 import socket
+import sys
+import threading
 from dataclasses import dataclass
 
 from recon.viewer.guard import is_loopback
@@ -15,6 +17,20 @@ class Address:
     """This machine's name or number to serve at; 127.0.0.1 is reached from this machine alone."""
     port: int = 8080
     """The next free one is taken where it is in use."""
+
+
+def tell_the_way(asked: Address, port: int, url: str) -> None:
+    """Print `directions`."""
+    for line in directions(asked, port, url):
+        print(line, file=sys.stderr, flush=True)
+
+
+def stay_open() -> None:
+    """Return at Ctrl-C."""
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print("closed", file=sys.stderr)
 
 
 def directions(asked: Address, port: int, url: str) -> list[str]:

@@ -12,7 +12,7 @@ from recon.pictures import DARK, Picture, as_8_bit, depth_picture, error_picture
 from recon.render import covered_depth
 from recon.types import Camera
 from recon.viewer.layer import Layer, Vantage
-from recon.viewer.legend import depth_legend, linear_legend
+from recon.viewer.legend import depth_legend, error_legend, linear_legend
 from recon.viewer.look import Look
 
 LARGEST_SPREAD = 0.2
@@ -72,9 +72,7 @@ class Uncertainty(Layer):
 
     def legend(self, look: Look, unit: str) -> Picture:
         """Return the scale of shares."""
-        steps = torch.linspace(LARGEST_SPREAD, 0, 64)[:, None]
-        colors = error_picture(steps, torch.ones(64, 1, dtype=torch.bool), LARGEST_SPREAD)
-        return linear_legend(colors, [f"{LARGEST_SPREAD:.0%} and more", "10%", "0%"])
+        return error_legend(LARGEST_SPREAD, [f"{LARGEST_SPREAD:.0%} and more", "10%", "0%"])
 
 
 @final

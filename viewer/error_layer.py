@@ -10,7 +10,7 @@ from recon.error_strip import LARGEST_ERROR
 from recon.pictures import DARK, Picture, error_picture
 from recon.viewer.cameras import Frame
 from recon.viewer.layer import Layer, Vantage
-from recon.viewer.legend import linear_legend
+from recon.viewer.legend import error_legend
 from recon.viewer.look import Look
 
 
@@ -46,9 +46,7 @@ class PhotoError(Layer):
 
     def legend(self, look: Look, unit: str) -> Picture:
         """Return the scale of differences."""
-        steps = torch.linspace(LARGEST_ERROR, 0, 64)[:, None]
-        colors = error_picture(steps, torch.ones(64, 1, dtype=torch.bool), LARGEST_ERROR)
-        return linear_legend(colors, [f"{LARGEST_ERROR:.0%} and more", "0%"])
+        return error_legend(LARGEST_ERROR, [f"{LARGEST_ERROR:.0%} and more", "0%"])
 
 
 def resized_into(pixels: np.ndarray, frame: Frame) -> np.ndarray:

@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from recon.gaussians import HARMONIC_BAND_0, Gaussians
 from recon.pictures import Picture
 from recon.raster.interface import COVERED, Render
 from recon.render import Stage, covered_depth
@@ -57,15 +56,7 @@ class Vantage:
 
     def drawn_with(self, values: Float[Tensor, "n 3"]) -> Float[Tensor, "h w 3"]:
         """Draw any three numbers at least 0 of each Gaussian in the place of its colour."""
-        source = self.stage.scene.gaussians
-        painted = Gaussians(
-            source.means,
-            source.quaternions,
-            source.log_scales,
-            source.opacity_logits,
-            ((values - 0.5) / HARMONIC_BAND_0)[:, None],
-            torch.zeros_like(source.sh_rest),
-        )
+        painted = self.stage.scene.gaussians.painted(values)
         with torch.no_grad():
             return self.stage.rasterizer.render(painted, self.camera, sh_degree=0).color
 

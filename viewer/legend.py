@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import torch
 
-from recon.pictures import DARK, DepthRange, Picture, with_legend
+from recon.pictures import DARK, DepthRange, Picture, error_picture, with_legend
 
 HEIGHT = 150
 """px."""
@@ -18,6 +19,13 @@ def depth_legend(span: DepthRange) -> Picture:
     scale = with_legend(np.zeros((HEIGHT, 0, 3), np.uint8), span)
     margin = np.full((HEIGHT, WIDTH - scale.shape[1], 3), DARK, np.uint8)
     return np.concatenate([scale, margin], axis=1)
+
+
+def error_legend(largest: float, labels: Sequence[str]) -> Picture:
+    """Return the scale of `error_picture`, from the largest error at the top down to none."""
+    steps = torch.linspace(largest, 0, 64)[:, None]
+    colors = error_picture(steps, torch.ones(64, 1, dtype=torch.bool), largest)
+    return linear_legend(colors, labels)
 
 
 def linear_legend(colors: Picture, labels: Sequence[str]) -> Picture:

@@ -104,8 +104,6 @@ class LensPanel(Panel):
             put(focus, round(dial.focus, 3))
             words.content = lens_words(dial, session.camera(), subject.metric)
 
-        session.on_look(show)
-
         def say(picture: Picture, vantage: Vantage) -> None:
             # The camera's focal length and size are part of what the numbers say.
             words.content = lens_words(vantage.look.lens, vantage.camera, subject.metric)

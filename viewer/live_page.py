@@ -2,7 +2,6 @@
 
 import copy
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from recon.raster.interface import Rasterizer
 from recon.render import Stage
 from recon.scene import Scene
 from recon.types import Capture
-from recon.viewer.address import Address, directions
+from recon.viewer.address import Address, stay_open, tell_the_way
 from recon.viewer.fit_page import FitPage
 from recon.viewer.live import LiveFit
 from recon.viewer.server import ViewerServer
@@ -78,10 +77,7 @@ class LivePage(FitPage):
     def stay(self) -> None:
         """Serve until Ctrl-C."""
         print("the page stays open until Ctrl-C", file=sys.stderr)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            print("closed", file=sys.stderr)
+        stay_open()
 
     def _stage(self) -> Stage:
         """Copy the scene as it is between two steps."""
@@ -120,8 +116,7 @@ def live_page(fitting: Fitting, capture: Capture, address: Address) -> Iterator[
         ResourceError: the host is none of this machine's, or no port is free.
     """
     page = LivePage(fitting, capture, address)
-    for line in directions(address, page.server.port, page.server.url):
-        print(line, file=sys.stderr, flush=True)
+    tell_the_way(address, page.server.port, page.server.url)
     try:
         yield page
     finally:

@@ -49,12 +49,9 @@ class PageSettings:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Fit Gaussians to posed photos, and score the photos held out."""
+class Telling:
+    """What a person is told while a fit runs."""
 
-    settings: Annotated[FitSettings, tyro.conf.arg(name="")]
-    output: Path | None = None
-    """The run's folder, new or empty; runs/<data>/<time> where not given."""
     quiet: bool = False
     """Print errors only."""
     json: bool = False
@@ -63,27 +60,28 @@ class Fit:
     """Also write the metrics for TensorBoard, into tensorboard/ of the run's folder."""
     page: Annotated[PageSettings, tyro.conf.arg(name="")] = field(default_factory=PageSettings)
 
+
+@dataclass(frozen=True)
+class Fit:
+    """Fit Gaussians to posed photos, and score the photos held out."""
+
+    settings: Annotated[FitSettings, tyro.conf.arg(name="")]
+    output: Path | None = None
+    """The run's folder, new or empty; runs/<data>/<time> where not given."""
+    telling: Annotated[Telling, tyro.conf.arg(name="")] = field(default_factory=Telling)
+
     def __call__(self) -> None:
         """Start a run."""
         settings = under_protocol(self.settings.resolved())
-        capture = capture_of(settings, quiet=self.quiet)
+        capture = capture_of(settings, quiet=self.telling.quiet)
         rasterizer = rasterizer_for(settings.backend)
         check_memory(settings, Workload.of(capture), rasterizer.device)
         surroundings = run_folder.surroundings(rasterizer.name, fingerprint(capture), settings.seed)
         run = run_folder.create(self.output, settings, surroundings)
         fitting = Fitting(run, settings, capture, rasterizer)
-        if not self.quiet:
+        if not self.telling.quiet:
             announce(capture, run)
-        with page_of(fitting, capture, self.page) as page:
-            finish(
-                fitting,
-                capture,
-                page,
-                quiet=self.quiet,
-                as_json=self.json,
-                tensorboard=self.tensorboard,
-            )
-            page.stay()
+        to_the_end(fitting, capture, self.telling)
 
 
 @dataclass(frozen=True)
@@ -94,13 +92,7 @@ class Resume:
     """The run's folder."""
     data: Path | None = None
     """Where the capture is now, if it has moved since the fit."""
-    quiet: bool = False
-    """Print errors only."""
-    json: bool = False
-    """Print one JSON object at the end."""
-    tensorboard: bool = False
-    """Also write the metrics for TensorBoard, into tensorboard/ of the run's folder."""
-    page: Annotated[PageSettings, tyro.conf.arg(name="")] = field(default_factory=PageSettings)
+    telling: Annotated[Telling, tyro.conf.arg(name="")] = field(default_factory=Telling)
 
     def __call__(self) -> None:
         """Continue a run, exactly as if it had never stopped."""
@@ -115,16 +107,7 @@ class Resume:
             write_text(run.settings_file, config.to_json(settings))
         run.forget_after(fitting.step)
         run.log(f"resumed at step {fitting.step}")
-        with page_of(fitting, capture, self.page) as page:
-            finish(
-                fitting,
-                capture,
-                page,
-                quiet=self.quiet,
-                as_json=self.json,
-                tensorboard=self.tensorboard,
-            )
-            page.stay()
+        to_the_end(fitting, capture, self.telling)
 
 
 def all_of(watchers: Sequence[Callable[[Progress], None]]) -> Callable[[Progress], None]:
@@ -150,6 +133,20 @@ def announce(capture: Capture, run: Run) -> None:
     for line in (*capture.notes, *capture.warnings):
         print(f"  {line}", file=sys.stderr)
     print(f"run: {run.path}", file=sys.stderr)
+
+
+def to_the_end(fitting: Fitting, capture: Capture, telling: Telling) -> None:
+    """Run a fit as `finish` does, and keep its page open afterwards, where one is wished for."""
+    with page_of(fitting, capture, telling.page) as page:
+        finish(
+            fitting,
+            capture,
+            page,
+            quiet=telling.quiet,
+            as_json=telling.json,
+            tensorboard=telling.tensorboard,
+        )
+        page.stay()
 
 
 @contextmanager

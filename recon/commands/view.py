@@ -1,7 +1,5 @@
 """`recon view`: a scene in the browser."""
 
-import sys
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +17,7 @@ from recon.scene import Scene
 from recon.scene_file import read_ply
 from recon.transform import transformed
 from recon.types import Similarity
-from recon.viewer.address import Address, directions
+from recon.viewer.address import Address, stay_open, tell_the_way
 
 if TYPE_CHECKING:
     from recon.viewer.server import ViewerServer
@@ -48,7 +46,11 @@ class View:
             subject = file_subject(self.scene, self.backend, metric=self.metric)
         else:
             subject = run_subject(Run(self.scene), self.data)
-        wait_for_goodbye(serve(subject, self.address))
+        server = serve(subject, self.address)
+        try:
+            stay_open()
+        finally:
+            server.close()
 
 
 def run_subject(run: Run, moved: Path | None) -> "Subject":
@@ -94,16 +96,5 @@ def serve(subject: "Subject", address: Address) -> "ViewerServer":
 
     with torch.no_grad():
         server = ViewerServer(subject, address)
-    for line in directions(address, server.port, server.url):
-        print(line, file=sys.stderr, flush=True)
+    tell_the_way(address, server.port, server.url)
     return server
-
-
-def wait_for_goodbye(server: "ViewerServer") -> None:
-    """Serve until Ctrl-C."""
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        print("closed", file=sys.stderr)
-    finally:
-        server.close()

@@ -39,14 +39,7 @@ def with_seen_colors(gaussians: Gaussians, cameras: Sequence[Camera]) -> Gaussia
         total.index_add_(0, index, weight * seen.clamp(0, 1))
         weights.index_add_(0, index, weight)
     colors = torch.where(weights > 0, total / weights.clamp(min=1e-30), flat)
-    return Gaussians(
-        gaussians.means,
-        gaussians.quaternions,
-        gaussians.log_scales,
-        gaussians.opacity_logits,
-        ((colors - 0.5) / HARMONIC_BAND_0)[:, None],
-        torch.zeros_like(gaussians.sh_rest),
-    )
+    return gaussians.painted(colors)
 
 
 def _change(gaussians: Gaussians, index: Tensor, camera: Camera) -> Float[Tensor, "n 3"]:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from recon.camera import resized, unproject
+from recon.camera import pixel_centres, resized, unproject
 from recon.errors import DataError, UsageError
 from recon.raster.interface import COVERED, Render
 from recon.render import SAMPLE_WIDTH, Stage, covered_depth
@@ -145,10 +145,8 @@ def believed(render: Render) -> Bool[Tensor, "h w"]:
 
 
 def _lifted(camera: Camera, depth: Float[Tensor, "h w"]) -> Float[Tensor, "h w 3"]:
-    height, width = depth.shape
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    pixels = torch.stack([columns, rows], dim=-1).reshape(-1, 2).float() + 0.5
-    return unproject(camera, pixels, depth.reshape(-1)).reshape(height, width, 3)
+    lifted = unproject(camera, pixel_centres(camera), depth.reshape(-1))
+    return lifted.reshape(*depth.shape, 3)
 
 
 def _smoothed(depth: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
