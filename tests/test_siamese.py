@@ -11,17 +11,18 @@ import torch
 
 from recon.commands.prior import Prior
 from recon.commands.stop import StopRequest
-from recon.commands.train import Train
+from recon.commands.train_siamese import TrainSiamese
 from recon.datasets.synthetic.painted import paint
 from recon.defocus import blur
 from recon.errors import DataError, StoppedError, UsageError
 from recon.evidence.coc import CocMap
+from recon.networks.course import rate_at
 from recon.networks.estimator import SiameseEstimator
 from recon.networks.fusion import inverse_depth, shift
 from recon.networks.photographs import Photographer, Wear, noisy
 from recon.networks.siamese_coc import Lenses, SiameseNetwork
 from recon.networks.stored import PACKAGED, load_network, save_network
-from recon.networks.training import Training, TrainSettings, rate_at
+from recon.networks.training import Training, TrainSettings
 from recon.optics import signed_coc, thin_lens
 from recon.pictures import write_png
 from recon.priors.interface import Frame
@@ -144,7 +145,7 @@ def test_the_rate_rises_then_falls() -> None:
 def test_the_command_writes_weights_card_and_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Train("siamese", tmp_path / "out", SMALL, validation=2, quiet=True)()
+    TrainSiamese(tmp_path / "out", SMALL, validation=2, quiet=True)()
     weights = Path(capsys.readouterr().out.strip())
     assert load_network(weights).training is False
     log = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
@@ -153,10 +154,10 @@ def test_the_command_writes_weights_card_and_log(
     assert '"seed": 0' in card
     assert "2 pairs of other painted scenes" in card
     with pytest.raises(UsageError, match="other settings"):
-        Train("siamese", tmp_path / "out", replace(SMALL, seed=2))()
+        TrainSiamese(tmp_path / "out", replace(SMALL, seed=2))()
     (tmp_path / "out/training.safetensors").write_bytes(b"no")
     with pytest.raises(DataError, match=r"training\.safetensors"):
-        Train("siamese", tmp_path / "out")()
+        TrainSiamese(tmp_path / "out")()
 
 
 @pytest.mark.parametrize(
@@ -235,12 +236,12 @@ def test_a_training_that_is_stopped_goes_on(
             return self.asked > 2
 
     with monkeypatch.context() as patch:
-        patch.setattr("recon.commands.train.StopRequest", AfterTwo)
+        patch.setattr("recon.commands.training_run.StopRequest", AfterTwo)
         with pytest.raises(StoppedError, match=f"step 2 and saved.*--output {tmp_path}/out"):
-            Train("siamese", tmp_path / "out", SMALL, validation=1, quiet=True)()
+            TrainSiamese(tmp_path / "out", SMALL, validation=1, quiet=True)()
     assert not (tmp_path / "out/siamese_coc.safetensors").exists()
-    Train("siamese", tmp_path / "out", validation=1, quiet=True)()
-    Train("siamese", tmp_path / "straight", SMALL, validation=1, quiet=True)()
+    TrainSiamese(tmp_path / "out", validation=1, quiet=True)()
+    TrainSiamese(tmp_path / "straight", SMALL, validation=1, quiet=True)()
     stopped, straight = (Path(line) for line in capsys.readouterr().out.split())
     assert stopped.read_bytes() == straight.read_bytes()
 

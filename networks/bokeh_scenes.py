@@ -1,0 +1,87 @@
+"""Sharp pictures and how near everything in them is, from which pairs for training are made.
+
+Which seeds are for what was decided before anything was trained, and no seed is in two lists:
+
+* still lifes 100,000 and up, and streets 100,000 and up, teach;
+* still lifes `TRIED_STILLS` and streets `TRIED_STREETS` decide between designs;
+* still lifes `HELD_STILLS` and streets `HELD_STREETS` are for the figures that are told, and for
+  nothing else.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from recon.datasets.synthetic.painted import Painted
+from recon.datasets.synthetic.places import still_life_place, street_places
+from recon.errors import DataError, first_line
+from recon.files import replacing
+
+FIRST = 100_000
+"""The first seed that teaches."""
+TRIED_STILLS, TRIED_STREETS = tuple(range(80_000, 80_012)), (80_000, 80_001)
+HELD_STILLS, HELD_STREETS = tuple(range(90_000, 90_006)), (90_000, 90_001, 90_002)
+SAMPLES = 9
+"""Rays through each pixel of a sharp picture."""
+OF_A_STREET = 24
+"""Places in each street, which takes longer to build than to photograph."""
+
+
+def rendered(
+    folder: Path, count: int, width: int, height: int, tell: Callable[[int], None]
+) -> list[Painted]:
+    """Return scenes from a folder, and render those that it lacks; half of them are streets.
+
+    Args:
+        folder: of one file for each scene.
+        count: of scenes.
+        width: in px.
+        height: in px.
+        tell: called with the number of scenes that are there.
+
+    Raises:
+        DataError: a file in the folder is not such a scene.
+        ResourceError: Mitsuba is not installed, or the folder may not be written to.
+    """
+    folder = folder / f"{width}x{height}"
+    stills, streets = count - count // 2, count // 2
+    paths = [folder / f"still-{FIRST + i}.npz" for i in range(stills)]
+    for index, path in enumerate(paths):
+        if not path.exists():
+            _write(path, *still_life_place(FIRST + index, width, height, SAMPLES).sharp())
+        tell(index + 1)
+    for first in range(0, streets, OF_A_STREET):
+        seed = FIRST + first // OF_A_STREET
+        places = _street(folder, seed, min(OF_A_STREET, streets - first), width, height)
+        for number, path in enumerate(places):
+            paths.append(path)
+            tell(stills + first + number + 1)
+    return [_read(path) for path in paths]
+
+
+def _street(folder: Path, seed: int, count: int, width: int, height: int) -> Iterator[Path]:
+    paths = [folder / f"street-{seed}-{i:02d}.npz" for i in range(count)]
+    if all(path.exists() for path in paths):
+        yield from paths
+        return
+    places = street_places(seed, count, width, height, SAMPLES)
+    for path, place in zip(paths, places, strict=True):
+        if not path.exists():
+            _write(path, *place.sharp())
+        yield path
+
+
+def _write(path: Path, light: np.ndarray, nearness: np.ndarray) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, light=light.astype(np.float16), nearness=nearness)
+
+
+def _read(path: Path) -> Painted:
+    try:
+        with np.load(path) as file:
+            return Painted(file["light"].astype(np.float32), file["nearness"])
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{path}: not a scene to train with ({first_line(error)}). Delete it; it is made again."
+        ) from error

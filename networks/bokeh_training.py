@@ -1,0 +1,108 @@
+"""Teaches the light generator, by sharp photos, a lens' strength and the photos through it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from recon.datasets.synthetic.painted import Painted
+from recon.defocus import blur
+from recon.errors import UsageError
+from recon.networks.bokeh_network import BokehNetwork
+from recon.networks.bokeh_pairs import BokehPairs, PairMaker
+from recon.networks.course import Course, check_schedule
+from recon.srgb import to_srgb
+
+WIDTH, HEIGHT = 192, 144
+"""px; of the photos that teach."""
+FAINT = 0.01
+"""sRGB, 0 to 1; added to how much a photo changes by blur, so that little change counts little."""
+SHARPNESS = 10.0
+"""Differences of colour by 1 / this let the rate change e times as cheaply."""
+
+
+@dataclass(frozen=True)
+class BokehTrainSettings:
+    """How the light generator is taught; saved with it."""
+
+    steps: int = 2_000
+    """Optimisation steps."""
+    cycle: int = 2_000
+    """Steps in which the rate falls once; it begins again at half of what it was."""
+    pairs: int = 4
+    """Pairs of photos at each step."""
+    rate: float = 1e-3
+    """Adam's, at its highest; it rises over the first steps of a cycle and falls as a cosine."""
+    smooth: float = 0.02
+    """Weight of edge-aware smoothness of the defocus rate."""
+    seed: int = 0
+    """Of strengths, noise, painted scenes and first weights."""
+    scenes: int = 480
+    """Scenes rendered by Mitsuba beside those that are painted, half of them streets; 0 needs no
+    Mitsuba, and teaches little."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained.
+
+        Raises:
+            UsageError: a number is out of its range.
+        """
+        check_schedule(self, ("pairs",))
+        if self.scenes < 0:
+            raise UsageError(f"--scenes {self.scenes}: expected 0 or more.")
+        if not 0 <= self.smooth < float("inf"):
+            raise UsageError(f"--smooth {self.smooth}: expected 0 or more.")
+
+
+@final
+class BokehTraining(Course[BokehTrainSettings, BokehNetwork]):
+    """The light generator's network between two steps."""
+
+    def __init__(self, settings: BokehTrainSettings) -> None:
+        super().__init__(settings)
+        self.show(())
+
+    @staticmethod
+    def settings_from(plain: dict[str, Any]) -> BokehTrainSettings:
+        """Return settings as JSON holds them."""
+        return BokehTrainSettings(**plain)
+
+    def show(self, scenes: Sequence[Painted]) -> None:
+        """Set the scenes that pairs are made from, beside those that are painted."""
+        self._maker = PairMaker(self.settings.seed, scenes, HEIGHT, WIDTH)
+
+    def _beginning(self) -> BokehNetwork:
+        return BokehNetwork()
+
+    def _losses(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Return how far the photos made are off, and the same in dB."""
+        pairs = self._maker.pairs(self.step, self.settings.pairs)
+        rates = self.network(pairs.sharp)
+        made = through(pairs, rates)
+        off = (made - pairs.bokeh).abs().mean((1, 2, 3))
+        change = (to_srgb(pairs.light) - pairs.bokeh).abs().mean((1, 2, 3))
+        calm = self.settings.smooth * smoothness(rates, pairs.sharp)
+        psnr = -10 * (made.detach() - pairs.bokeh).square().mean((1, 2, 3)).log10()
+        return {"pair": (off / (change + FAINT)).mean(), "smooth": calm}, {
+            "psnr_db": float(psnr.mean())
+        }
+
+
+def through(pairs: BokehPairs, rates: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w 3"]:
+    """Return the sharp photos through their lenses, blurred by rates in 1/m, with a gradient."""
+    made = [
+        to_srgb(blur(light, (-strength * rate).contiguous(), encoded=False))
+        for light, strength, rate in zip(pairs.light, pairs.strengths, rates, strict=True)
+    ]
+    return torch.stack(made)
+
+
+def smoothness(rates: Float[Tensor, "b h w"], images: Float[Tensor, "b 3 h w"]) -> Tensor:
+    """Return how much rates change where colours do not, relative to the photo's mean rate."""
+    relative = rates / rates.detach().mean((1, 2), keepdim=True)
+    across = torch.exp(-SHARPNESS * images.diff(dim=3).abs().mean(1))
+    down = torch.exp(-SHARPNESS * images.diff(dim=2).abs().mean(1))
+    return (relative.diff(dim=2).abs() * across).mean() + (relative.diff(dim=1).abs() * down).mean()

@@ -1,0 +1,69 @@
+"""`recon train bokeh-generator`: teach the network that makes bokeh without depth."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from recon.commands.progress import counting
+from recon.commands.training_run import TrainingRun
+from recon.errors import UsageError
+from recon.files import write_text
+from recon.networks.bokeh_card import bokeh_card
+from recon.networks.bokeh_light import CARD, FILE
+from recon.networks.bokeh_scenes import rendered
+from recon.networks.bokeh_training import HEIGHT, WIDTH, BokehTraining, BokehTrainSettings
+from recon.networks.bokeh_validation import validate_bokeh
+from recon.networks.stored import save_network
+
+SCENES = "scenes"
+"""The folder in the output that holds what was rendered."""
+
+
+@dataclass(frozen=True)
+class TrainBokehGenerator:
+    """Teach the network that blurs a sharp photo as a lens would, without being told depth.
+
+    Renders scenes first, which needs the extra `synth` and takes about two seconds for each; then
+    writes the weights, a model card, the log, and what is needed to go on.
+    """
+
+    output: Path
+    """A folder. Where a training in it was stopped, it goes on, with its own settings."""
+    settings: Annotated[BokehTrainSettings, tyro.conf.arg(name="")] = field(
+        default_factory=BokehTrainSettings
+    )
+    validation: int = 64
+    """Pairs of photos on which the finished network is judged."""
+    threads: int = 1
+    """Of torch. The same number gives the same weights on one machine."""
+    quiet: bool = False
+    """Print errors only."""
+
+    def __call__(self) -> None:
+        """Render, train, judge, write; print the weights' path.
+
+        Raises:
+            StoppedError: the user stopped it; it can go on.
+            UsageError: a number is out of its range, or another training was begun in the folder.
+            ResourceError: Mitsuba is not installed.
+        """
+        if self.validation < 1:
+            raise UsageError(f"--validation {self.validation}: expected 1 or more.")
+        run = TrainingRun("bokeh-generator", self.output, self.threads, self.quiet)
+        training = run.prepare(BokehTraining, self.settings)
+        count = training.settings.scenes
+        with counting("scenes", count, self.quiet) as advance:
+            scenes = rendered(self.output / SCENES, count, WIDTH, HEIGHT, advance)
+        training.show(scenes)
+        last = run.finish(training)
+        save_network(training.network, self.output / FILE)
+        figures = validate_bokeh(training.network.eval(), (), self.validation)
+        text = bokeh_card(training.settings, last, figures, run.machine, training.seconds)
+        write_text(self.output / CARD, text)
+        if not self.quiet:
+            print(json.dumps(asdict(figures)), file=sys.stderr)
+        print(self.output / FILE)
