@@ -1,7 +1,9 @@
-"""Pairs of photographs of painted scenes through one lens at two focal settings, for training."""
+"""Pairs of photographs through one lens at two focal settings, for training."""
 
+import abc
 import io
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from recon.datasets.synthetic.painted import FARTHEST, NEAREST, Painted, paint
 from recon.defocus import Disc, Polygon, blur
-from recon.networks.siamese_coc import Lenses
+from recon.networks.siamese_coc import Lenses, SiameseNetwork
 
 MARGIN = 12
 """px; painted around a photo, so that blur at its border knows what lies beyond."""
@@ -29,6 +31,9 @@ class Half:
     coc: Float[Tensor, "b h w"]
     """The truth, signed, in px; only for supervision and figures."""
     lenses: Lenses
+    sharp: Float[Tensor, "b 3 h w"] | None = None
+    """The same views as Gaussians that are fitted to the photos show them, sharp everywhere; None
+    where there is no scene."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +44,22 @@ class Pairs:
     b: Half
 
 
-class Photographer:
+class PairSource(abc.ABC):
+    """Gives the pairs of each step of a training."""
+
+    @abc.abstractmethod
+    def pairs(self, step: int, count: int, network: SiameseNetwork) -> Pairs:
+        """Return a batch for a step.
+
+        Args:
+            step: steps come one after another.
+            count: pairs in the batch.
+            network: as it is before the step, for sources that learn from it.
+        """
+
+
+@final
+class Photographer(PairSource):
     """Takes pairs; the pair of a seed, a step and a place is the same whenever it is asked for.
 
     Scenes are used more than once, by other lenses: painting one takes longer than blurring it.
@@ -57,8 +77,8 @@ class Photographer:
         self._seed, self._side, self._kept, self._used = seed, side, kept, used
         self._scenes: dict[int, Painted] = {}
 
-    def pairs(self, step: int, count: int) -> Pairs:
-        """Return a batch for a step."""
+    def pairs(self, step: int, count: int, network: SiameseNetwork) -> Pairs:
+        """Return a batch for a step, the same whatever the network."""
         random = np.random.default_rng([self._seed, 1, step])
         first = step // self._used
         for old in [number for number in self._scenes if number < first]:

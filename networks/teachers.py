@@ -10,6 +10,7 @@ from torch import Tensor
 from recon.networks.fusion import shift
 from recon.networks.photographs import Pairs
 from recon.networks.reblurring import blurs
+from recon.networks.rerendering import rerender
 from recon.networks.siamese_coc import Branch
 from recon.networks.siamese_losses import cross_focus, likelihood, reblur, side, smoothness
 from recon.networks.sweep import behind, certainty, expected_likelihood, sweep
@@ -30,6 +31,8 @@ class Weights:
     """Re-blur, likewise."""
     smooth: float = 0.3
     """Edge-aware smoothness."""
+    rerender: float = 0.5
+    """The rendering loss, where pairs come with a fitted scene."""
     side: float = 0.3
     """Telling behind from before the focus."""
 
@@ -80,7 +83,13 @@ class Siamese(Teacher):
             for one, told in zip((few_a, few_b), behind(swept), strict=True)
         ]
         calm = smoothness(a, pairs.a.images) + smoothness(b, pairs.b.images)
-        return {
+        drawn = [
+            rerender(one, half.sharp, half.images)
+            for one, half in ((a, pairs.a), (b, pairs.b))
+            if half.sharp is not None
+        ]
+        rendering = {"rerender": weights.rerender * torch.stack(drawn).sum()} if drawn else {}
+        return rendering | {
             "sweep": expected_likelihood(few_a, few_b, swept, UNSURE + sure),
             "cross_focus": weights.cross_focus * cross_focus(a, b, moved),
             "reblur": weights.reblur * reblur(a, b, of_a, of_b),

@@ -9,7 +9,7 @@ from torch.nn.functional import l1_loss
 
 from recon.errors import UsageError
 from recon.networks.course import Course, check_schedule
-from recon.networks.photographs import Photographer
+from recon.networks.photographs import PairSource, Photographer
 from recon.networks.siamese_coc import SiameseNetwork
 from recon.networks.teachers import Siamese, Supervised, Teacher, Weights
 
@@ -58,7 +58,8 @@ class Training(Course[TrainSettings, SiameseNetwork]):
         super().__init__(settings)
         teaches = {"siamese": Siamese, "supervised": Supervised}[settings.mode]
         self._teacher: Teacher = teaches(settings.weights)
-        self._photographer = Photographer(settings.seed, settings.side)
+        self.source: PairSource = Photographer(settings.seed, settings.side)
+        """Of pairs: painted scenes, if nothing else is put here before the first step."""
 
     @staticmethod
     def settings_from(plain: dict[str, Any]) -> TrainSettings:
@@ -70,7 +71,7 @@ class Training(Course[TrainSettings, SiameseNetwork]):
 
     def _losses(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return the teacher's losses, and the error of |CoC| in px."""
-        pairs = self._photographer.pairs(self.step, self.settings.pairs)
+        pairs = self.source.pairs(self.step, self.settings.pairs, self.network)
         a, b = (self.network(half.images, half.lenses) for half in (pairs.a, pairs.b))
         error = [
             float(l1_loss(one.size.detach(), half.coc.abs()))

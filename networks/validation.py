@@ -37,7 +37,7 @@ def validate(network: SiameseNetwork, count: int, side: int = 96, batch: int = 8
     photographer = Photographer(SEED, side, kept=max(count, 1))
     errors, spreads, one_right, two_right = [], [], [], []
     for step in range(-(-count // batch)):
-        pairs = photographer.pairs(step, min(batch, count - batch * step))
+        pairs = photographer.pairs(step, min(batch, count - batch * step), network)
         a, b = (network(half.images, half.lenses) for half in (pairs.a, pairs.b))
         lens = pairs.a.lenses
         moved = shift(lens.strength, lens.inverse_focus, pairs.b.lenses.inverse_focus)

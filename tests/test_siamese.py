@@ -97,9 +97,10 @@ def test_the_network_is_small_and_takes_photos_of_any_size() -> None:
 
 
 def test_pairs_are_seeded_and_their_blur_obeys_the_lens() -> None:
-    one, two = (Photographer(4, 32).pairs(3, 3) for _ in range(2))
+    network = SiameseNetwork()
+    one, two = (Photographer(4, 32).pairs(3, 3, network) for _ in range(2))
     assert torch.equal(one.a.images, two.a.images)
-    assert not torch.equal(one.a.images, Photographer(5, 32).pairs(3, 3).a.images)
+    assert not torch.equal(one.a.images, Photographer(5, 32).pairs(3, 3, network).a.images)
     lens = one.a.lenses
     moved = shift(lens.strength, lens.inverse_focus, one.b.lenses.inverse_focus)
     assert torch.allclose(one.a.coc - one.b.coc, moved.expand_as(one.a.coc), atol=1e-3)
@@ -201,7 +202,7 @@ def test_the_weights_that_come_with_recon_tell_sharp_from_blurred() -> None:
     """On photos of a seed and of patterns that training has not seen."""
     assert PACKAGED.stat().st_size < 4_000_000
     assert PACKAGED.with_name("siamese_coc.md").is_file()
-    pairs = Photographer(77, 96).pairs(0, 6)
+    pairs = Photographer(77, 96).pairs(0, 6, SiameseNetwork())
     network = load_network(PACKAGED)
     with torch.no_grad():
         found = network(pairs.a.images, Lenses.unknown(6))

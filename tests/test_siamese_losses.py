@@ -5,9 +5,11 @@ import math
 import pytest
 import torch
 
+from recon.defocus import blur
 from recon.networks.bands import band_energies, gaussian, smooth
 from recon.networks.fusion import agreed, shift
 from recon.networks.reblurring import COCS, blurred, blurs
+from recon.networks.rerendering import rerender
 from recon.networks.siamese_coc import Branch
 from recon.networks.siamese_losses import cross_focus, likelihood, reblur, side, smoothness
 from recon.networks.sweep import behind, certainty, expected_likelihood, sweep
@@ -78,6 +80,42 @@ def test_reblur_is_least_at_the_blur_that_the_photos_have() -> None:
     losses = {size: loss(size) for size in (2.0, 3.5, 5.0, 7.0)}
     assert min(losses, key=losses.__getitem__) == 5.0
     assert losses[5.0] < 0.3 < losses[2.0]
+
+
+def test_rerendering_is_least_at_the_blur_that_the_photo_has() -> None:
+    torch.manual_seed(3)
+    sharp = torch.rand(1, 3, 40, 48)
+    photo = blurred_photo(sharp, 5.0)
+
+    def left(size: float) -> float:
+        return float(rerender(branch(torch.full((1, 40, 48), size), side=1.0), sharp, photo))
+
+    errors = {size: left(size) for size in (0.0, 2.0, 4.0, 5.0, 6.0, 9.0)}
+    assert min(errors, key=errors.__getitem__) == 5.0
+    assert errors[0.0] == pytest.approx(1.0, abs=0.1)
+    assert errors[5.0] < 0.3 * errors[0.0]
+
+
+def test_rerendering_teaches_sizes_and_the_sharp_picture() -> None:
+    torch.manual_seed(4)
+    sharp = torch.rand(1, 3, 32, 32, requires_grad=True)
+    photo = blurred_photo(sharp.detach(), 4.0)
+    size = torch.full((1, 32, 32), 2.0, requires_grad=True)
+    rerender(branch(size, side=1.0), sharp, photo).backward()  # type: ignore[no-untyped-call]
+    assert size.grad is not None
+    assert sharp.grad is not None
+    # Too little blur: larger circles lower the loss, nearly everywhere that is judged.
+    inner = size.grad[0, 8:-8, 8:-8]
+    assert float((inner < 0).float().mean()) > 0.7
+    step = 1e-2 * sharp.grad / sharp.grad.abs().max()
+    before = rerender(branch(size.detach(), side=1.0), sharp.detach(), photo)
+    after = rerender(branch(size.detach(), side=1.0), (sharp - step).detach(), photo)
+    assert float(after) < float(before)
+
+
+def blurred_photo(sharp: torch.Tensor, size: float) -> torch.Tensor:
+    coc = torch.full(sharp.shape[-2:], size)
+    return blur(sharp[0].permute(1, 2, 0).contiguous(), coc).permute(2, 0, 1)[None]
 
 
 def test_the_lens_ties_two_settings_together() -> None:

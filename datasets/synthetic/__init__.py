@@ -8,8 +8,10 @@ from recon.datasets.synthetic.settings import (
     DriveSettings,
     PhotoSettings,
     StackSettings,
+    StillLifeSettings,
     StreetSettings,
 )
+from recon.datasets.synthetic.still_life_capture import synthesize_still_life
 from recon.datasets.synthetic.street_capture import synthesize_street
 
 __all__ = [
@@ -18,8 +20,10 @@ __all__ = [
     "DriveSettings",
     "PhotoSettings",
     "StackSettings",
+    "StillLifeSettings",
     "StreetSettings",
     "synthesize_drive",
     "synthesize_stack",
+    "synthesize_still_life",
     "synthesize_street",
 ]

@@ -31,14 +31,28 @@ class Lens:
 
 
 def lens_of(settings: StreetSettings, pinhole: Pinhole, number: int) -> Lens:
-    """Choose the focal length that frames the pinhole camera's picture when focused.
+    """Choose a lens for a photo.
 
     The number of the photo says where it is focused; each camera of the rig takes all three turns.
+    """
+    distance = settings.focus_distance * settings.focus_sweep ** ((number + number // 3) % 3 - 1)
+    return framing(pinhole, settings.f_number, distance, settings.sensor_width_mm)
+
+
+def framing(
+    pinhole: Pinhole, f_number: float, focus_distance: float, sensor_width_mm: float
+) -> Lens:
+    """Choose the focal length that frames the pinhole camera's picture when focused.
 
     The sensor stands at the image distance v with 1/f = 1/v + 1/s, and v is the pinhole's focal
     length in the sensor's units (Hecht, Optics, section 5.2).
+
+    Args:
+        pinhole: frames the picture.
+        f_number: of the lens.
+        focus_distance: s, in metres.
+        sensor_width_mm: of the sensor.
     """
-    v = pinhole.focal_length * settings.sensor_width_mm / pinhole.width
-    distance = settings.focus_distance * settings.focus_sweep ** ((number + number // 3) % 3 - 1)
-    focal_length = 1 / (1 / v + 1 / (1e3 * distance))
-    return Lens(settings.f_number, focal_length, distance, settings.sensor_width_mm)
+    v = pinhole.focal_length * sensor_width_mm / pinhole.width
+    focal_length = 1 / (1 / v + 1 / (1e3 * focus_distance))
+    return Lens(f_number, focal_length, focus_distance, sensor_width_mm)

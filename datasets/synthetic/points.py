@@ -46,10 +46,12 @@ def sample(
     return Points(positions, photo[rows, columns][seen])
 
 
-def thin(random: np.random.Generator, clouds: list[Points], count: int) -> Points:
+def thin(
+    random: np.random.Generator, clouds: list[Points], count: int, voxel: float = VOXEL
+) -> Points:
     """Join clouds, keep one point a voxel, and of those at most `count` at random."""
     positions = np.concatenate([cloud.positions for cloud in clouds])
     colors = np.concatenate([cloud.colors for cloud in clouds])
-    _, first = np.unique(np.floor(positions / VOXEL).astype(int), axis=0, return_index=True)
+    _, first = np.unique(np.floor(positions / voxel).astype(int), axis=0, return_index=True)
     kept = np.sort(random.permutation(first)[:count])
     return Points(positions[kept], colors[kept])

@@ -94,10 +94,36 @@ class StackSettings:
         _check(self)
 
 
+@dataclass(frozen=True)
+class StillLifeSettings:
+    """What a `still-life` is made of: many places, one aperture, a plane of focus for each."""
+
+    views: int = 24
+    """Places of the camera, from left to right."""
+    f_number: float = 1.8
+    """Of the lens, before a full-frame sensor, 36 mm wide."""
+    finer: int = 3
+    """Squared, times the samples, of photos through the lens."""
+    points: int = 4_000
+    """At most this many points initialise a fit."""
+    hold_every: int = 6
+    """Every n-th view is held out, sharp, for testing; 0 for none."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be rendered."""
+        _check(self)
+        if self.hold_every == 1:
+            raise UsageError(
+                "hold_every is 1, which leaves no view to train on; expected 0 or 2 up"
+            )
+
+
 _MAY_BE_ZERO = frozenset({"seed", "lens_every", "points", "hold_every", "truth"})
 
 
-def _check(settings: PhotoSettings | StreetSettings | DriveSettings | StackSettings) -> None:
+def _check(
+    settings: PhotoSettings | StreetSettings | DriveSettings | StackSettings | StillLifeSettings,
+) -> None:
     """Refuse numbers that are too small."""
     for field in fields(settings):
         value, least = getattr(settings, field.name), 0 if field.name in _MAY_BE_ZERO else 1

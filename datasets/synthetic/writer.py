@@ -53,9 +53,9 @@ _EXIF_IFD, _F_NUMBER, _SUBJECT_DISTANCE = 0x8769, 0x829D, 0x9206
 _FOCAL_LENGTH, _FOCAL_LENGTH_35MM = 0x920A, 0xA405
 
 
-def write_depth(path: Path, depth: Float[np.ndarray, "h w"]) -> None:
-    """Write depth as a 16-bit PNG in units of `DEPTH_UNIT`; 0 for sky and beyond its range."""
-    steps = np.round(np.where(np.isfinite(depth), depth, 0) / DEPTH_UNIT)
+def write_depth(path: Path, depth: Float[np.ndarray, "h w"], unit: float = DEPTH_UNIT) -> None:
+    """Write depth as a 16-bit PNG in units of so many metres; 0 for sky and beyond its range."""
+    steps = np.round(np.where(np.isfinite(depth), depth, 0) / unit)
     Image.fromarray(np.where(steps < 2**16, steps, 0).astype(np.uint16)).save(path, optimize=True)
 
 

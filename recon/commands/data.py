@@ -14,9 +14,11 @@ from recon.datasets.synthetic import (
     DriveSettings,
     PhotoSettings,
     StackSettings,
+    StillLifeSettings,
     StreetSettings,
     synthesize_drive,
     synthesize_stack,
+    synthesize_still_life,
     synthesize_street,
 )
 from recon.errors import UsageError
@@ -49,29 +51,38 @@ class Protocols:
 
 @dataclass(frozen=True)
 class Synthesize:
-    """Make a drive along a street or a focal stack, everything about it known exactly.
+    """Make a drive along a street or photos of a still life, everything about them known exactly.
 
     A `street` is a nerfstudio folder with depth and the same views through a thin lens. A `drive`
     is a Waymo segment with LiDAR, boxes and a moving car, such as the demo. A `focal-stack` shows
-    a still life from one place at many planes of focus, with depth and the sharp picture.
+    a still life from one place at many planes of focus, with depth and the sharp picture. A
+    `still-life` shows one from many places, each photo focused elsewhere, with depth and sharp
+    photos from the same places.
     """
 
     output: Path
     """A new or empty folder."""
-    kind: Literal["street", "drive", "focal-stack"] = "street"
+    kind: Literal["street", "drive", "focal-stack", "still-life"] = "street"
     """What to make."""
     photos: Annotated[PhotoSettings, tyro.conf.arg(name="")] = field(default_factory=PhotoSettings)
     street: StreetSettings = field(default_factory=StreetSettings)
     drive: DriveSettings = field(default_factory=DriveSettings)
     stack: StackSettings = field(default_factory=StackSettings)
+    still_life: StillLifeSettings = field(default_factory=StillLifeSettings)
 
     def __call__(self) -> None:
         """Render it, and print where it is."""
-        own = {"street": "street", "drive": "drive", "stack": "focal-stack"}
+        own = {
+            "street": "street",
+            "drive": "drive",
+            "stack": "focal-stack",
+            "still_life": "still-life",
+        }
         for name, kind in own.items():
             given = getattr(self, name)
             if kind != self.kind and given != type(given)():
-                raise UsageError(f"--{name}.* belongs to --kind {kind}")
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option}.* belongs to --kind {kind}")
         with Console(stderr=True).status("") as status:
 
             def tell(what: str, done: int, total: int) -> None:
@@ -81,8 +92,10 @@ class Synthesize:
                 synthesize_street(self.photos, self.street, self.output, tell)
             elif self.kind == "drive":
                 synthesize_drive(self.photos, self.drive, self.output, tell)
-            else:
+            elif self.kind == "focal-stack":
                 synthesize_stack(self.photos, self.stack, self.output, tell)
+            else:
+                synthesize_still_life(self.photos, self.still_life, self.output, tell)
         print(self.output)
 
 
