@@ -23,6 +23,7 @@ from recon.datasets.usable_views import SMALLEST, Usable, distorted, transparent
 from recon.drive_types import moving_tracks
 from recon.errors import DataError, UsageError
 from recon.focal_stack import focal_stack
+from recon.out_of_focus import out_of_focus
 from recon.types import Capture, Exif, Similarity, View
 from recon.words import counted
 
@@ -89,8 +90,10 @@ def finalise(source: SourceCapture, options: ReadOptions, start_points: bool = T
         found.view.sensor: Resize(found.intrinsics, view.camera.width, view.camera.height)
         for found, view in zip(usable, views, strict=True)
     }
-    stack = focal_stack([views[i] for i in split.train]) if source.metric else None
-    notes += [stack.describe()] if stack else []
+    trained = [views[i] for i in split.train]
+    stack = focal_stack(trained) if source.metric else None
+    blurred = out_of_focus(trained, cloud) if source.metric and not stack else None
+    notes += [found.describe() for found in (stack, blurred) if found]
     return Capture(
         path=source.path,
         format=source.format,

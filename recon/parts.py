@@ -13,6 +13,7 @@ from recon.exposure import AffineExposure, AsTaken, Exposure
 from recon.focal_stack import focal_stack
 from recon.gaussians import Gaussians
 from recon.in_focus import InFocusOnly
+from recon.out_of_focus import out_of_focus
 from recon.part import Part
 from recon.parts_optimizer import restore_parts
 from recon.photo_lens import LearnedLens, PhotoLens, Pinhole
@@ -36,7 +37,8 @@ class PartSettings:
     and a distance of focus for each are learned, and the scene comes out sharp everywhere. exif:
     the same with the apertures, and where it is told the focus to begin with, that the photos'
     EXIF gives; needs a capture in metres. in-focus: nothing is learned from what is not sharp.
-    auto: exif for focal stacks that state their lens, off for others."""
+    auto: exif for focal stacks, and for photos whose stated lens blurs what they show, off for
+    others."""
     refine_poses: bool = False
     """Let the training photos' poses move a little; held-out photos keep theirs."""
 
@@ -92,7 +94,9 @@ def _lens(
     settings: PartSettings, capture: Capture, scale: float, device: torch.device
 ) -> PhotoLens:
     match settings.lens:
-        case "auto" if capture.metric and focal_stack(capture.train):
+        case "auto" if capture.metric and (
+            focal_stack(capture.train) or out_of_focus(capture.train, capture.points)
+        ):
             return ExifLens(capture, scale, device)
         case "auto" | "off":
             return Pinhole()
