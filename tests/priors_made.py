@@ -2,19 +2,23 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from recon.evidence.interface import SparseDepth
+from recon.networks.focus_meter import MeterFocus
+from recon.networks.focus_stored import file_of, save_focus
+from recon.networks.meter_canvas import MeterVariant, weights_of
+from recon.networks.meter_network import MeterXxs
 from recon.networks.siamese_coc import SiameseNetwork
 from recon.networks.stored import save_network
 from recon.priors.choose import PriorChoice, PriorName
 from recon.priors.file import DepthFiles
 from recon.priors.interface import Frame
 from recon.priors.lidar import LidarSettings
-from recon.priors.meter_network import MeterXxs
 from recon.types import Camera
 
 Maker = Callable[[PriorName, Path, int], PriorChoice]
@@ -123,6 +127,21 @@ def siamese(model: PriorName, folder: Path, seed: int) -> PriorChoice:
     return PriorChoice(model, path)
 
 
+def bokeh_depth(model: PriorName, folder: Path, seed: int) -> PriorChoice:
+    variant = get_args(MeterVariant)[model == "bokeh-depth-nyu"]
+    own = meter(model, folder, seed).weights
+    assert own is not None
+    place = folder / f"bokeh-{seed}"
+    place.mkdir()
+    own.rename(place / weights_of(variant).file)
+    network = MeterFocus(variant)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    save_focus(network, place / file_of(variant))
+    return PriorChoice(model, place / file_of(variant))
+
+
 def lidar(model: PriorName, folder: Path, seed: int) -> PriorChoice:
     return PriorChoice(model, lidar=LidarSettings(neighbours=4 + seed, reach=0.1))
 
@@ -154,6 +173,8 @@ MAKERS: dict[PriorName, Maker] = {
     "depth-anything-outdoor-b": depth_anything,
     "depth-anything-outdoor-l": depth_anything,
     "siamese": siamese,
+    "bokeh-depth-kitti": bokeh_depth,
+    "bokeh-depth-nyu": bokeh_depth,
     "lidar": lidar,
     "file": files,
 }

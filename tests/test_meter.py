@@ -11,9 +11,10 @@ from priors_made import camera
 
 from recon.depth_metrics import score_depth
 from recon.errors import DataError
+from recon.networks.meter_canvas import TRAINING, MeterVariant
+from recon.networks.meter_network import MeterXxs
 from recon.priors.interface import Frame
-from recon.priors.meter import TRAINING, Meter, MeterVariant
-from recon.priors.meter_network import MeterXxs
+from recon.priors.meter import Meter
 from recon.types import Camera, DepthMap
 
 pytestmark = pytest.mark.usefixtures("one_thread")

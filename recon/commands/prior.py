@@ -34,7 +34,8 @@ class Prior:
     """Photos; turned upright as their EXIF says."""
     model: Literal[NetworkName, "file"]
     """meter is small and runs anywhere; metric3d and depth-anything need the extra `prior`;
-    siamese tells depth by blur; file reads depth that another program worked out."""
+    siamese tells depth by blur; bokeh-depth shows METER the photo through wider lenses too; file
+    reads depth that another program worked out."""
     output: Path
     """A folder."""
     focal_px: float | None = None

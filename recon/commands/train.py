@@ -6,6 +6,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import subcommand
 
+from recon.commands.train_bokeh_depth import TrainBokehDepth
 from recon.commands.train_bokeh_generator import TrainBokehGenerator
 from recon.commands.train_siamese import TrainSiamese
 
@@ -16,7 +17,8 @@ class Train:
 
     network: Annotated[
         Annotated[TrainSiamese, subcommand("siamese", prefix_name=False)]
-        | Annotated[TrainBokehGenerator, subcommand("bokeh-generator", prefix_name=False)],
+        | Annotated[TrainBokehGenerator, subcommand("bokeh-generator", prefix_name=False)]
+        | Annotated[TrainBokehDepth, subcommand("bokeh-depth", prefix_name=False)],
         tyro.conf.arg(name=""),
     ]
 

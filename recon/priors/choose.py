@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from recon.errors import UsageError
-from recon.priors import depth_anything, meter, metric3d
+from recon.networks.meter_canvas import weights_of
+from recon.priors import depth_anything, metric3d
+from recon.priors.bokeh_depth import bokeh_depth
 from recon.priors.depth_anything import DepthAnything
 from recon.priors.file import DepthFiles, FilePrior
 from recon.priors.interface import DepthPrior
@@ -29,6 +31,8 @@ NetworkName = Literal[
     "depth-anything-outdoor-b",
     "depth-anything-outdoor-l",
     "siamese",
+    "bokeh-depth-kitti",
+    "bokeh-depth-nyu",
 ]
 PriorName = Literal[NetworkName, "lidar", "file"]
 PRIOR_NAMES: tuple[PriorName, ...] = get_args(PriorName)
@@ -39,7 +43,8 @@ class PriorChoice:
     """Where depth before a fit comes from."""
 
     model: PriorName
-    """meter, metric3d and depth-anything are networks; siamese tells depth by blur; lidar completes
+    """meter, metric3d and depth-anything are networks; siamese tells depth by blur; bokeh-depth
+    shows METER the photo through wider lenses too; lidar completes
     returns; file reads depth that another program worked out."""
     weights: Path | None = None
     """The network's file, or a folder with it. Where not given: $RECON_WEIGHTS, Hugging Face's
@@ -68,9 +73,13 @@ def choose_prior(choice: PriorChoice) -> DepthPrior:
         case "siamese":
             return Siamese(weights_at(choice.weights))
         case "meter-kitti":
-            return Meter("kitti", meter.weights_of("kitti").find(choice.weights))
+            return Meter("kitti", weights_of("kitti").find(choice.weights))
         case "meter-nyu":
-            return Meter("nyu", meter.weights_of("nyu").find(choice.weights))
+            return Meter("nyu", weights_of("nyu").find(choice.weights))
+        case "bokeh-depth-kitti":
+            return bokeh_depth("kitti", choice.weights)
+        case "bokeh-depth-nyu":
+            return bokeh_depth("nyu", choice.weights)
         case "metric3d-s":
             return Metric3d("s", metric3d.weights_of("s").find(choice.weights))
         case "metric3d-l":

@@ -21,8 +21,8 @@ from recon.evidence.store import digest
 from recon.evidence.weights import Weights
 from recon.files import sha256
 from recon.priors.interface import DepthPrior, Frame, PriorDepth
-from recon.priors.window import Window
 from recon.types import DepthKind, DepthMap
+from recon.window import Window
 
 DepthAnythingScene = Literal["any", "indoor", "outdoor"]
 DepthAnythingSize = Literal["s", "b", "l"]

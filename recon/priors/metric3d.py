@@ -19,8 +19,8 @@ from recon.evidence.store import digest
 from recon.evidence.weights import Weights
 from recon.files import sha256
 from recon.priors.interface import DepthPrior, Frame, PriorDepth
-from recon.priors.window import Window
 from recon.types import DepthMap
+from recon.window import Window
 
 Metric3dSize = Literal["s", "l"]
 CANONICAL_FOCAL = 1000.0

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from priors_made import camera
 
-from recon.priors.window import Window, inside
 from recon.types import Camera
+from recon.window import Window, inside
 
 SIZES = st.integers(5, 60)
 

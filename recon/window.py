@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import Bool, Float32, Float64, UInt8
+from torch import Tensor
 
 from recon.types import Camera
 
@@ -127,6 +129,35 @@ class Window:
         down = (y >= top) & (y <= self.canvas_height - bottom)
         both: Bool[np.ndarray, "_ _"] = down[:, None] & across
         return both
+
+    def pixels_of(
+        self, rows: int, columns: int, phase: float = 0.5, margins: Margins = (0, 0, 0, 0)
+    ) -> tuple[tuple[Tensor, Tensor], Bool[np.ndarray, "{rows} {columns}"]]:
+        """Return the photo's pixel, as rows and columns, at each value of a grid on the canvas.
+
+        The second result says which values lie on the photo and inside the margins; for others the
+        pixel is the nearest.
+
+        Args:
+            rows: of the grid, which covers the canvas.
+            columns: of the grid.
+            phase: as for `read`.
+            margins: of the canvas.
+        """
+        x = (np.arange(columns) + phase) * self.canvas_width / columns
+        y = (np.arange(rows) + phase) * self.canvas_height / rows
+        left, top, right, bottom = margins
+        across, down = self.scales
+        column, row = np.floor((x - self.left) / across), np.floor((y - self.top) / down)
+        wide = (x >= left) & (x <= self.canvas_width - right)
+        wide &= (column >= 0) & (column < self.width)
+        tall = (y >= top) & (y <= self.canvas_height - bottom) & (row >= 0) & (row < self.height)
+        places = tuple(
+            torch.from_numpy(at.clip(0, size - 1).astype(np.int64))
+            for at, size in ((row, self.height), (column, self.width))
+        )
+        both: Bool[np.ndarray, "_ _"] = tall[:, None] & wide
+        return (places[0][:, None], places[1][None]), both
 
     def _centres(self) -> tuple[Float64[np.ndarray, " w"], Float64[np.ndarray, " h"]]:
         """Return where the centres of the photo's columns and rows lie on the canvas."""
