@@ -49,8 +49,7 @@ def inverse_depth(
 ) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"]]:
     """Return the inverse depth that explains all maps best, and how much is sure of it.
 
-    Every map gives each plane a Laplace likelihood of |c|, and a probability of its side; the
-    posterior's mean around its highest plane is the answer. One map alone is told by its side.
+    The posterior's mean around its highest plane is the answer. One map alone is told by its side.
 
     Args:
         maps: of photos from one place, of one size.
@@ -65,12 +64,7 @@ def inverse_depth(
     """
     if not maps or len({tuple(one.size.shape) for one in maps}) != 1 or len(maps) != len(lenses):
         raise UsageError("a focal stack needs one lens for each slice, and slices of one size")
-    total = torch.zeros(len(planes), *maps[0].size.shape)
-    for one, lens in zip(maps, lenses, strict=True):
-        coc = (lens.strength * (lens.inverse_focus - planes))[:, None, None]
-        off = (one.size - coc.abs()).abs() / one.spread
-        side = torch.where(coc >= 0, one.behind, 1 - one.behind).clamp(0.02, 0.98)
-        total += ((1 - FALSE) * torch.exp(-off) + FALSE).log() + side.log()
+    total = log_likelihood(maps, lenses, planes)
     share = total.softmax(0)
     # Summed over five neighbours, so that a peak between planes counts whole.
     near = torch.nn.functional.avg_pool1d(
@@ -82,3 +76,24 @@ def inverse_depth(
     weights = share.permute(1, 2, 0).gather(-1, index)
     mean = (weights * planes[index]).sum(-1) / weights.sum(-1).clamp(min=1e-12)
     return mean, sure.clamp(0, 1)
+
+
+def log_likelihood(
+    maps: Sequence[CocMap], lenses: Sequence[ThinLens], planes: Float[Tensor, " n"]
+) -> Float[Tensor, "n h w"]:
+    """Return how well maps agree with each inverse depth, each on its own.
+
+    Every map gives each plane a Laplace likelihood of |c|, and a probability of its side.
+
+    Args:
+        maps: of photos from one place, of one size.
+        lenses: of the photos.
+        planes: inverse depths in 1/m.
+    """
+    total = torch.zeros(len(planes), *maps[0].size.shape)
+    for one, lens in zip(maps, lenses, strict=True):
+        coc = (lens.strength * (lens.inverse_focus - planes))[:, None, None]
+        off = (one.size - coc.abs()).abs() / one.spread
+        side = torch.where(coc >= 0, one.behind, 1 - one.behind).clamp(0.02, 0.98)
+        total += ((1 - FALSE) * torch.exp(-off) + FALSE).log() + side.log()
+    return total
