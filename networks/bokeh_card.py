@@ -39,14 +39,15 @@ each px·m of K. {count:,} parameters. The design is our own; what it is for is 
 
     {json.dumps(asdict(settings))}
 
-**Taught by** pairs: a sharp photo, K, and the photo through that lens. It was shown no depth. The
-photos through the lens were made from scenes whose geometry is exact, by the defocus operator.
+**Taught by** pairs: a sharp photo, K, and the photo through that lens; and by how wide blur is
+measured to be in such pairs (`networks/defocus_sweep.py`). It was shown no depth. The photos
+through the lens were made from scenes whose geometry is exact, by the defocus operator.
 
-**Data** {settings.scenes} scenes rendered by Mitsuba, half still lifes and half streets, seeds from
-{FIRST:,}; and, {PAINTED:.0%} of what is shown, scenes painted by arithmetic. {WIDTH}x{HEIGHT} px, K
-from {WEAKEST:g} to {STRONGEST:g} px·m, exposure 0.4 to 1.3, some noise, JPEG and grey. No
-photograph and nobody's data was used. Still lifes {HELD_STILLS[0]:,} to {HELD_STILLS[-1]:,} and
-streets {HELD_STREETS[0]:,} to {HELD_STREETS[-1]:,} are held out for docs/experiments.md.
+**Data** {settings.scenes} scenes rendered by Mitsuba, still lifes and one in three a street, seeds
+from {FIRST:,}; and, {PAINTED:.0%} of what is shown, scenes painted by arithmetic. {WIDTH}x{HEIGHT}
+px, K from {WEAKEST:g} to {STRONGEST:g} px·m, exposure 0.4 to 1.3, some noise, JPEG and grey. No
+photograph and nobody's data was used. Still lifes {HELD_STILLS[0]} to {HELD_STILLS[-1]} and streets
+{HELD_STREETS[0]} to {HELD_STREETS[-1]} are held out for docs/experiments.md.
 
 **Log** {settings.steps} steps of {settings.pairs} pairs, {seconds:.0f} s of processor time on
 {machine}. At the end: {told}.

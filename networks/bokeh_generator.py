@@ -34,8 +34,8 @@ class BokehGenerator(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def inverse_focus(self) -> float:
-        """1 / distance of the plane of focus, in 1/m; 0 is infinity."""
+    def inverse_focus(self) -> float | None:
+        """1 / distance of the plane of focus, in 1/m; 0 is infinity, None where nobody can say."""
 
     @abc.abstractmethod
     def identity(self) -> str:

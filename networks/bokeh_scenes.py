@@ -31,7 +31,7 @@ OF_A_STREET = 24
 def rendered(
     folder: Path, count: int, width: int, height: int, tell: Callable[[int], None]
 ) -> list[Painted]:
-    """Return scenes from a folder, and render those that it lacks; half of them are streets.
+    """Return scenes from a folder, and render those that it lacks; one in three is of a street.
 
     Args:
         folder: of one file for each scene.
@@ -45,7 +45,7 @@ def rendered(
         ResourceError: Mitsuba is not installed, or the folder may not be written to.
     """
     folder = folder / f"{width}x{height}"
-    stills, streets = count - count // 2, count // 2
+    stills, streets = count - count // 3, count // 3
     paths = [folder / f"still-{FIRST + i}.npz" for i in range(stills)]
     for index, path in enumerate(paths):
         if not path.exists():

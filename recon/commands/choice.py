@@ -5,6 +5,7 @@ from typing import Annotated
 from tyro.conf import subcommand
 
 from recon.commands.baseline import RunBaseline
+from recon.commands.bokeh import Bokeh
 from recon.commands.compare import Compare
 from recon.commands.data import Data
 from recon.commands.doctor import Doctor
@@ -29,6 +30,7 @@ Command = (
     | Annotated[Inspect, subcommand("inspect")]
     | Annotated[Data, subcommand("data")]
     | Annotated[Prior, subcommand("prior")]
+    | Annotated[Bokeh, subcommand("bokeh")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Doctor, subcommand("doctor")]
 )
