@@ -1,6 +1,7 @@
 """The blur of a photo holds the rendered depth: what a network saw, against what the lens draws."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -33,6 +34,9 @@ class SiameseCoc(Term):
     """A disagreement of more expected errors than this counts as this many, and pulls no more."""
     begin: float = 0.1
     """Share of the fit before which it is silent: depth has no meaning yet."""
+    weights: Path | None = None
+    """Of the network, as `recon train siamese` writes them; those that come with recon where not
+    given."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({Need.COC})
 

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 from torch import Tensor
 
 from recon.errors import DataError, first_line
-from recon.evidence.weights import Weights
+from recon.evidence.weights import Weights, unfilled
 from recon.networks.meter_network import MeterXxs
 from recon.types import Camera, DepthMap
 from recon.window import Margins, Window, inside
@@ -159,7 +159,7 @@ def load_meter(variant: MeterVariant, path: Path) -> MeterXxs:
     Raises:
         DataError: the file holds something else; the message names it.
     """
-    network = MeterXxs()
+    network = unfilled(MeterXxs)
     expected = f"{path}: expected the weights of {weights_of(variant).name}"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -169,7 +169,7 @@ def load_meter(variant: MeterVariant, path: Path) -> MeterXxs:
             "with --weights."
         ) from error
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(state, assign=True)
     except (RuntimeError, TypeError) as error:
         raise DataError(f"{expected}, found others ({first_line(error)}).") from error
     return network.eval()

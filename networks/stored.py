@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from recon.errors import DataError, first_line
+from recon.evidence.weights import unfilled
 from recon.files import replacing
 from recon.networks.siamese_coc import SiameseNetwork
 
@@ -28,7 +29,7 @@ def load_network(path: Path) -> SiameseNetwork:
     Raises:
         DataError: the file is missing, damaged or of another network.
     """
-    network = SiameseNetwork()
+    network = unfilled(SiameseNetwork)
     load_into(network, path, "siamese")
     return network.eval()
 
@@ -46,7 +47,7 @@ def load_into(network: nn.Module, path: Path, made_by: str) -> None:
     """
     expected = f"{path}: expected the weights that `recon train {made_by}` writes"
     try:
-        network.load_state_dict(load_file(path))
+        network.load_state_dict(load_file(path), assign=True)
     except (OSError, safetensors.SafetensorError) as error:
         raise DataError(
             f"{expected}, found no safetensors ({first_line(error)}). Train again, or leave "

@@ -81,7 +81,11 @@ class Fitting:
         self.doubt = choose_doubt(settings.prior.doubt_from, self.objective.needs)
         self.order = ViewOrder(len(self.views))
         self.providers = providers_for(
-            self.objective.needs | self.doubt.needs, capture, settings.prior, settings.matching
+            self.objective.needs | self.doubt.needs,
+            capture,
+            settings.prior,
+            settings.matching,
+            settings.supervision.siamese_coc.weights,
         )
         self.sights = Sights(
             self.views, self.providers, rasterizer.device, settings.memory.photo_bytes()
@@ -92,7 +96,9 @@ class Fitting:
 
     def prepare(self, counter: Counter) -> tuple[str, ...]:
         """Gather what takes long before the first step, and return what a person should know."""
-        return tuple(line for provider in self.providers for line in provider.prepare(counter))
+        # What is found from an earlier fit draws no random numbers, what is worked out may.
+        with torch.random.fork_rng(devices=[]):
+            return tuple(line for provider in self.providers for line in provider.prepare(counter))
 
     def optimise(self, watch: Callable[[Progress], None], stop: Callable[[], bool]) -> bool:
         """Run until the budget is spent or `stop` says so, save, and return whether it is spent.

@@ -14,10 +14,10 @@ from recon.evidence.sky_masks import SkyProvider
 from recon.evidence.store import Store
 from recon.match_provider import MatchProvider, MatchSettings
 from recon.networks.estimator import SiameseEstimator
-from recon.networks.stored import PACKAGED
 from recon.prior_provider import PriorProvider
 from recon.priors.choose import PriorChoice, PriorName, choose_prior
 from recon.priors.file import DepthFiles
+from recon.priors.siamese import weights_at
 from recon.types import Capture
 
 
@@ -48,7 +48,11 @@ class PriorSettings:
 
 
 def providers_for(
-    needs: frozenset[Need], capture: Capture, prior: PriorSettings, matching: MatchSettings
+    needs: frozenset[Need],
+    capture: Capture,
+    prior: PriorSettings,
+    matching: MatchSettings,
+    coc_weights: Path | None = None,
 ) -> tuple[Provider, ...]:
     """Return who can tell what is needed; nobody for what the capture does not bring.
 
@@ -57,6 +61,7 @@ def providers_for(
         capture: what is fitted.
         prior: the user's choice.
         matching: likewise.
+        coc_weights: of the siamese network; those that come with recon where None.
 
     Raises:
         DataError, ResourceError, UsageError: the weights or files of the prior or of the matcher
@@ -74,7 +79,9 @@ def providers_for(
     if matches and (matcher := matching.choose()) is not None:
         known.append(MatchProvider(capture.train, matcher))
     if Need.COC in needs:
-        known.append(CocProvider(SiameseEstimator(PACKAGED), capture.metric, Store()))
+        known.append(
+            CocProvider(SiameseEstimator(weights_at(coc_weights)), capture.metric, Store())
+        )
     if prior.model == "none":
         return tuple(known)
     if Need.PRIOR in needs:

@@ -266,3 +266,12 @@ def test_the_command_writes_circles_of_confusion_and_metres_for_a_lens(tmp_path:
         assert (out / "a.coc.png").is_file()
     with pytest.raises(UsageError, match="give both"):
         Prior((tmp_path / "a.png",), "siamese", tmp_path / "no", lens_strength=8.0)()
+
+
+def test_reading_weights_draws_no_random_numbers() -> None:
+    """Else a fit would depend on whether an earlier one had worked something out."""
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    load_network(PACKAGED)
+    assert torch.equal(torch.rand(3), expected)

@@ -126,7 +126,10 @@ def check(arms: Sequence[Arm], capture: Capture, settings: FitSettings, quiet: b
             f"{capture.path}: no view is held out, so nothing can be compared. Use --hold-every 8."
         )
     for arm in arms:
-        providers = providers_for(arm.needs, capture, settings.prior, settings.matching)
+        coc_weights = settings.supervision.siamese_coc.weights
+        providers = providers_for(
+            arm.needs, capture, settings.prior, settings.matching, coc_weights
+        )
         for provider in providers:
             for warning in provider.prepare(partial(counting, quiet=quiet)):
                 print(f"{arm.name}: {warning}", file=sys.stderr)

@@ -15,6 +15,9 @@ from recon.networks.card import card
 from recon.networks.stored import CARD, FILE, save_network
 from recon.networks.training import Training, TrainSettings
 from recon.networks.validation import validate
+from recon.scene_lessons import pairs_of_stacks
+
+SCENES = "scenes"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class TrainSiamese:
             raise UsageError(f"--validation {self.validation}: expected 1 or more.")
         run = TrainingRun("siamese", self.output, self.threads, self.quiet)
         training = run.prepare(Training, self.settings)
+        if training.settings.stacks:
+            training.source = pairs_of_stacks(training.settings, self.output / SCENES)
         last = run.finish(training)
         save_network(training.network, self.output / FILE)
         figures = validate(training.network.eval(), self.validation)

@@ -2,9 +2,13 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import torch
+from torch import nn
 
 from recon.errors import DataError, ResourceError, first_line
 
@@ -135,3 +139,16 @@ def _fetch(repository: str, file: str) -> Path:
         return Path(hf_hub_download(repository, file))
     finally:
         log.setLevel(level)
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def unfilled(kind: Callable[[], Network]) -> Network:
+    """Make a network whose weights are read next, with `load_state_dict(..., assign=True)`.
+
+    It draws no random numbers, so that a fit's do not depend on whether a network was needed or
+    its results were found from an earlier fit.
+    """
+    with torch.device("meta"):
+        return kind()
