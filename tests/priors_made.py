@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from published_names import published_state
 
 from recon.evidence.interface import SparseDepth
 from recon.networks.focus_meter import MeterFocus
@@ -142,6 +143,13 @@ def bokeh_depth(model: PriorName, folder: Path, seed: int) -> PriorChoice:
     return PriorChoice(model, place / file_of(variant))
 
 
+def bokeh_depth_anything(model: PriorName, folder: Path, seed: int) -> PriorChoice:
+    pytest.importorskip("transformers", reason="needs the extra prior")
+    path = folder / f"dsfa-{seed}.pth"
+    torch.save({"model": published_state(seed), "epoch": 3}, path)
+    return PriorChoice(model, path)
+
+
 def lidar(model: PriorName, folder: Path, seed: int) -> PriorChoice:
     return PriorChoice(model, lidar=LidarSettings(neighbours=4 + seed, reach=0.1))
 
@@ -175,6 +183,7 @@ MAKERS: dict[PriorName, Maker] = {
     "siamese": siamese,
     "bokeh-depth-kitti": bokeh_depth,
     "bokeh-depth-nyu": bokeh_depth,
+    "bokeh-depth-anything": bokeh_depth_anything,
     "lidar": lidar,
     "file": files,
 }

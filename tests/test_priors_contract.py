@@ -14,8 +14,9 @@ from recon.types import DepthKind
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RELATIVE = {"depth-anything-s", "depth-anything-b", "depth-anything-l", "siamese"}
-LARGER = {name for name in PRIOR_NAMES if name.endswith(("-b", "-l"))}
-"""Larger networks of one kind differ in nothing but their weights."""
+LARGER = {name for name in PRIOR_NAMES if name.endswith(("-b", "-l", "bokeh-depth-anything"))}
+"""Larger networks of one kind differ in nothing but their weights; and one that is slow enough to
+look at one photo only."""
 KINDS = [name for name in PRIOR_NAMES if name not in LARGER]
 NETWORKS = [name for name in KINDS if name not in ("lidar", "file")]
 

@@ -8,6 +8,7 @@ from recon.errors import UsageError
 from recon.networks.meter_canvas import weights_of
 from recon.priors import depth_anything, metric3d
 from recon.priors.bokeh_depth import bokeh_depth
+from recon.priors.bokeh_depth_anything import bokeh_depth_anything
 from recon.priors.depth_anything import DepthAnything
 from recon.priors.file import DepthFiles, FilePrior
 from recon.priors.interface import DepthPrior
@@ -33,6 +34,7 @@ NetworkName = Literal[
     "siamese",
     "bokeh-depth-kitti",
     "bokeh-depth-nyu",
+    "bokeh-depth-anything",
 ]
 PriorName = Literal[NetworkName, "lidar", "file"]
 PRIOR_NAMES: tuple[PriorName, ...] = get_args(PriorName)
@@ -80,6 +82,8 @@ def choose_prior(choice: PriorChoice) -> DepthPrior:
             return bokeh_depth("kitti", choice.weights)
         case "bokeh-depth-nyu":
             return bokeh_depth("nyu", choice.weights)
+        case "bokeh-depth-anything":
+            return bokeh_depth_anything(choice.weights)
         case "metric3d-s":
             return Metric3d("s", metric3d.weights_of("s").find(choice.weights))
         case "metric3d-l":

@@ -6,6 +6,7 @@ are scaled by the photo's own. (Not measured here: the weights cannot be had whe
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,10 @@ DepthAnythingSize = Literal["s", "b", "l"]
 SHORT_SIDE = 518
 """Pixels of the network's input, at least, on both sides."""
 PATCH = 14
+HEAD_WIDTH = 64
+"""Of DINOv2's attention, whatever its size."""
+LAYERS = {24: [5, 12, 18, 24]}
+"""After which the decoder takes tokens, by how many layers the encoder has; else after quarters."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 FARTHEST = 100.0
@@ -103,7 +108,7 @@ class DepthAnything(DepthPrior):
     def predict(self, frame: Frame) -> PriorDepth:
         """Return metres, or depth whose inverse is right up to a factor and an offset."""
         camera, focal = frame.camera, HEADS[self.scene].focal
-        window = _enlarged(camera.width, camera.height)
+        window = enlarged(camera.width, camera.height)
         answer = window.read(self._answer(window.resized(frame.pixels.numpy())))
         if focal is None:
             z, kind = _from_disparity(answer), DepthKind.AFFINE_DISPARITY
@@ -124,18 +129,12 @@ class DepthAnything(DepthPrior):
 
     @cached_property
     def _network(self) -> Any:
-        try:
-            from transformers import DepthAnythingForDepthEstimation
-            from transformers.utils import logging
-        except ImportError as error:
-            raise ResourceError(
-                "Depth Anything needs transformers: pip install 'defocus-recon[prior]'. "
-                "METER, LiDAR and depth files do without."
-            ) from error
+        transformers = _transformers()
         folder = self.weights.parent
-        logging.disable_progress_bar()
+        transformers.utils.logging.disable_progress_bar()
         try:
-            network = DepthAnythingForDepthEstimation.from_pretrained(folder, local_files_only=True)
+            kind = transformers.DepthAnythingForDepthEstimation
+            network = kind.from_pretrained(folder, local_files_only=True)
         except Exception as error:  # Of json, safetensors or its own; all mean one thing.
             raise DataError(
                 f"{folder}: expected config.json and model.safetensors of "
@@ -151,19 +150,78 @@ class DepthAnything(DepthPrior):
         return network.eval().to(self._device)
 
     def _answer(self, image: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "a b"]:
-        mean, deviation = (_channels(values) for values in (IMAGENET_MEAN, IMAGENET_STD))
-        scaled = (torch.from_numpy(image).permute(2, 0, 1) / 255 - mean) / deviation
+        scaled = normalized(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)
         with torch.no_grad():
-            answer = self._network(scaled[None].to(self._device)).predicted_depth
+            answer = self._network(scaled.to(self._device)).predicted_depth
         values: np.ndarray = answer[0].float().cpu().numpy()
         return values
 
 
-def _enlarged(width: int, height: int) -> Window:
+def enlarged(width: int, height: int) -> Window:
     """Return the whole photo at whole patches, its short side as long as in training."""
     scale = SHORT_SIDE / min(width, height)
     inner = [max(SHORT_SIDE, round(side * scale / PATCH) * PATCH) for side in (width, height)]
     return Window(width, height, inner[0], inner[1], 0, 0, inner[0], inner[1])
+
+
+def normalized(images: Float32[Tensor, "b 3 h w"]) -> Float32[Tensor, "b 3 h w"]:
+    """Return photos, 0 to 1, as the network wants them."""
+    mean, deviation = (_channels(values) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (images - mean) / deviation
+
+
+def network_for(state: Mapping[str, Tensor], max_depth: int) -> Any:
+    """Return the metric network, of random weights, that weights of these shapes fit.
+
+    Args:
+        state: weights by transformers' names.
+        max_depth: metres; what the network answers is a share of it.
+
+    Raises:
+        KeyError: weights are missing that tell its shape.
+        ResourceError: transformers is not installed.
+    """
+    transformers = _transformers()
+    width = state["backbone.embeddings.cls_token"].shape[-1]
+    layer = "backbone.encoder.layer."
+    layers = len({name.split(".")[3] for name in state if name.startswith(layer)})
+    stages = range(4)
+    backbone = transformers.Dinov2Config(
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=max(1, width // HEAD_WIDTH),
+        mlp_ratio=len(state[f"{layer}0.mlp.fc1.weight"]) // width,
+        image_size=SHORT_SIDE,
+        patch_size=PATCH,
+        out_indices=LAYERS.get(layers, [layers * (i + 1) // 4 for i in stages]),
+        reshape_hidden_states=False,
+        apply_layernorm=True,
+    )
+    projections = (f"neck.reassemble_stage.layers.{i}.projection.weight" for i in stages)
+    config = transformers.DepthAnythingConfig(
+        backbone_config=backbone,
+        reassemble_hidden_size=width,
+        reassemble_factors=[4, 2, 1, 0.5],
+        neck_hidden_sizes=[len(state[name]) for name in projections],
+        fusion_hidden_size=len(state["neck.convs.0.weight"]),
+        head_hidden_size=len(state["head.conv2.weight"]),
+        patch_size=PATCH,
+        depth_estimation_type="metric",
+        max_depth=max_depth,
+    )
+    return transformers.DepthAnythingForDepthEstimation(config)
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+        from transformers import DepthAnythingForDepthEstimation  # noqa: F401  # Lazily: now.
+    except ImportError as error:
+        raise ResourceError(
+            "Depth Anything needs transformers: pip install 'defocus-recon[prior]'. "
+            "METER, LiDAR and depth files do without."
+        ) from error
+    return transformers
 
 
 def _from_disparity(disparity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
