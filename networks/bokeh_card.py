@@ -44,7 +44,7 @@ measured to be in such pairs (`networks/defocus_sweep.py`). It was shown no dept
 through the lens were made from scenes whose geometry is exact, by the defocus operator.
 
 **Data** {settings.scenes} scenes rendered by Mitsuba, still lifes and one in three a street, seeds
-from {FIRST:,}; and, {PAINTED:.0%} of what is shown, scenes painted by arithmetic. {WIDTH}x{HEIGHT}
+from {FIRST}; and, {PAINTED:.0%} of what is shown, scenes painted by arithmetic. {WIDTH}x{HEIGHT}
 px, K from {WEAKEST:g} to {STRONGEST:g} px·m, exposure 0.4 to 1.3, some noise, JPEG and grey. No
 photograph and nobody's data was used. Still lifes {HELD_STILLS[0]} to {HELD_STILLS[-1]} and streets
 {HELD_STREETS[0]} to {HELD_STREETS[-1]} are held out for docs/experiments.md.

@@ -10,11 +10,13 @@ import torch
 from recon.commands.stop import StopRequest
 from recon.commands.train_bokeh_generator import TrainBokehGenerator
 from recon.datasets.synthetic.painted import Painted
+from recon.defocus import blur_stack
 from recon.errors import DataError, StoppedError, UsageError
-from recon.networks.bokeh_light import LightBokeh, guided
+from recon.networks.bokeh_light import PACKAGED, LightBokeh, guided
 from recon.networks.bokeh_network import BokehNetwork
 from recon.networks.bokeh_pairs import PairMaker
 from recon.networks.bokeh_training import BokehTrainSettings, through
+from recon.networks.defocus_sweep import COCS, measure_diameters
 from recon.networks.stored import save_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -105,6 +107,19 @@ def test_one_network_pass_serves_all_strengths(
     assert len(passes) == 1
     assert torch.equal(stack[0], image)
     assert torch.equal(stack[2], light.stack(image, [4.0])[0])
+
+
+def test_the_weights_that_come_with_recon_blur_in_proportion_to_the_strength() -> None:
+    """As measured in the stack itself, which knows nothing of what the network said."""
+    assert PACKAGED.stat().st_size <= 10_000_000
+    image = torch.nn.functional.interpolate(noise(1, 3, 24, 32), (72, 96), mode="bicubic")[0]
+    image = (0.7 * image + 0.3 * noise(3, 72, 96, seed=1)).clamp(0, 1)
+    stack = LightBokeh().stack(image, [5.0, 10.0, 20.0])
+    levels = blur_stack(image.permute(1, 2, 0).contiguous(), COCS)
+    inner = (slice(12, -12), slice(12, -12))
+    sizes = [measure_diameters(levels, frame).size[inner].mean() for frame in stack]
+    assert float(sizes[1] / sizes[0]) == pytest.approx(2, rel=0.05)
+    assert float(sizes[2] / sizes[0]) == pytest.approx(4, rel=0.05)
 
 
 def test_weights_that_are_missing_or_others_are_named(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from recon.datasets.decode import decode
 from recon.datasets.photo_header import read_header
 from recon.errors import UsageError
 from recon.files import write_text
+from recon.networks.bokeh_flux import FluxBokeh
 from recon.networks.bokeh_from_depth import FromDepth
 from recon.networks.bokeh_generator import USUAL, BokehGenerator, check_strengths
 from recon.networks.bokeh_light import PACKAGED, LightBokeh
@@ -42,15 +43,16 @@ class Bokeh:
     photo itself."""
     focus_distance: float = math.inf
     """In metres; what lies there stays sharp."""
-    generator: Literal["light", "depth"] = "light"
-    """light is our own small network, which needs no depth; depth takes the depth of --prior."""
+    generator: Literal["light", "depth", "flux"] = "light"
+    """light is our own small network, which needs no depth; depth takes the depth of --prior; flux
+    is BokehDepth's, needs a GPU and the extra `bokeh`, and chooses itself what stays sharp."""
     prior: NetworkName = "meter-nyu"
     """For depth: the network that tells it, in metres."""
     focal_px: float | None = None
     """For depth: the photo's focal length in pixels; what its EXIF says where not given."""
     weights: Path | None = None
-    """The file of weights of the light generator, or of the prior; those that come with recon, or
-    as `recon prior` finds them, where not given."""
+    """The file of weights of the light generator, of the prior, or of the adapter of flux; those
+    that come with recon, or as `recon prior` finds them, where not given."""
 
     def __call__(self) -> None:
         """Write the pictures, and print their paths.
@@ -107,6 +109,13 @@ class Bokeh:
         inverse_focus = 1 / self.focus_distance
         if self.generator == "light":
             return LightBokeh(self.weights or PACKAGED, inverse_focus)
+        if self.generator == "flux":
+            if inverse_focus > 0:
+                raise UsageError(
+                    "--focus-distance: the generator flux chooses itself what stays sharp. Leave "
+                    "it out, or choose the generator light."
+                )
+            return FluxBokeh.found(self.weights)
         if camera is None:
             raise UsageError(
                 f"{self.image}: its EXIF does not say the focal length, which metres need; give it "
