@@ -43,17 +43,12 @@ each px·m of K. {count:,} parameters. The design is our own; what it is for is 
 measured to be in such pairs (`networks/defocus_sweep.py`). It was shown no depth. The photos
 through the lens were made from scenes whose geometry is exact, by the defocus operator.
 
-**Data** {settings.scenes} scenes rendered by Mitsuba, still lifes and one in three a street, seeds
-from {FIRST}; and, {PAINTED:.0%} of what is shown, scenes painted by arithmetic. {WIDTH}x{HEIGHT}
-px, K from {WEAKEST:g} to {STRONGEST:g} px·m, exposure 0.4 to 1.3, some noise, JPEG and grey. No
-photograph and nobody's data was used. Still lifes {HELD_STILLS[0]} to {HELD_STILLS[-1]} and streets
-{HELD_STREETS[0]} to {HELD_STREETS[-1]} are held out for docs/experiments.md.
+**Data** {_data(settings)}
 
 **Log** {settings.steps} steps of {settings.pairs} pairs, {seconds:.0f} s of processor time on
 {machine}. At the end: {told}.
 
-**Figures** on {figures.pairs} pairs of painted scenes that it was not taught with, where nothing
-but overlap tells what is near:
+**Figures** on {figures.pairs} pairs of other such scenes, with all that noise:
 
 | what | |
 |---|---|
@@ -64,3 +59,16 @@ but overlap tells what is near:
 still life nothing tells the size, so that its blur is right on average only. K is that of the photo
 as it is given; how wide the photo's view is, is not asked.
 """
+
+
+def _data(settings: BokehTrainSettings) -> str:
+    own = f" Photos with depth in {', '.join(settings.rgbd)}." if settings.rgbd else ""
+    nobody = "" if own else " No photograph and nobody's data was used."
+    held = f"{HELD_STILLS[0]} to {HELD_STILLS[-1]} and streets {HELD_STREETS[0]} to"
+    return (
+        f"{settings.scenes} scenes rendered by Mitsuba, still lifes and one in three a street, "
+        f"seeds from\n{FIRST}; {PAINTED:.0%} of what is shown are scenes painted by arithmetic."
+        f"{own} {WIDTH}x{HEIGHT} px,\nK from {WEAKEST:g} to {STRONGEST:g} px·m, exposure 0.4 to "
+        f"1.3, some noise, JPEG and grey.{nobody}\nStill lifes {held} {HELD_STREETS[-1]} are held "
+        "out for docs/experiments.md."
+    )

@@ -29,7 +29,12 @@ OF_A_STREET = 24
 
 
 def rendered(
-    folder: Path, count: int, width: int, height: int, tell: Callable[[int], None]
+    folder: Path,
+    count: int,
+    width: int,
+    height: int,
+    tell: Callable[[int], None],
+    first: int = FIRST,
 ) -> list[Painted]:
     """Return scenes from a folder, and render those that it lacks; one in three is of a street.
 
@@ -39,6 +44,7 @@ def rendered(
         width: in px.
         height: in px.
         tell: called with the number of scenes that are there.
+        first: seed of both kinds.
 
     Raises:
         DataError: a file in the folder is not such a scene.
@@ -46,17 +52,17 @@ def rendered(
     """
     folder = folder / f"{width}x{height}"
     stills, streets = count - count // 3, count // 3
-    paths = [folder / f"still-{FIRST + i}.npz" for i in range(stills)]
+    paths = [folder / f"still-{first + i}.npz" for i in range(stills)]
     for index, path in enumerate(paths):
         if not path.exists():
-            _write(path, *still_life_place(FIRST + index, width, height, SAMPLES).sharp())
+            _write(path, *still_life_place(first + index, width, height, SAMPLES).sharp())
         tell(index + 1)
-    for first in range(0, streets, OF_A_STREET):
-        seed = FIRST + first // OF_A_STREET
-        places = _street(folder, seed, min(OF_A_STREET, streets - first), width, height)
+    for done in range(0, streets, OF_A_STREET):
+        seed = first + done // OF_A_STREET
+        places = _street(folder, seed, min(OF_A_STREET, streets - done), width, height)
         for number, path in enumerate(places):
             paths.append(path)
-            tell(stills + first + number + 1)
+            tell(stills + done + number + 1)
     return [_read(path) for path in paths]
 
 

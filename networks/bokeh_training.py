@@ -48,6 +48,9 @@ class BokehTrainSettings:
     scenes: int = 360
     """Scenes rendered by Mitsuba beside those that are painted, one in three of a street; 0 needs
     no Mitsuba, and teaches little."""
+    rgbd: tuple[str, ...] = ()
+    """Folders of your own sharp photos with depth in metres, in any format that recon reads; added.
+    The network is shown what the lens makes of them, not their depth."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained.
@@ -74,7 +77,7 @@ class BokehTraining(Course[BokehTrainSettings, BokehNetwork]):
     @staticmethod
     def settings_from(plain: dict[str, Any]) -> BokehTrainSettings:
         """Return settings as JSON holds them."""
-        return BokehTrainSettings(**plain)
+        return BokehTrainSettings(**plain | {"rgbd": tuple(plain.get("rgbd", ()))})
 
     def show(self, scenes: Sequence[Painted]) -> None:
         """Set the scenes that pairs are made from, beside those that are painted."""

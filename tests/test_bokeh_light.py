@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,10 +15,13 @@ from recon.defocus import blur_stack
 from recon.errors import DataError, StoppedError, UsageError
 from recon.networks.bokeh_light import PACKAGED, LightBokeh, guided
 from recon.networks.bokeh_network import BokehNetwork
+from recon.networks.bokeh_own_scenes import as_scene
 from recon.networks.bokeh_pairs import PairMaker
 from recon.networks.bokeh_training import BokehTrainSettings, through
 from recon.networks.defocus_sweep import COCS, measure_diameters
+from recon.networks.focus_examples import Photograph
 from recon.networks.stored import save_network
+from recon.types import Camera, DepthMap
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = BokehTrainSettings(steps=2, pairs=1, scenes=0)
@@ -49,6 +53,19 @@ def test_pairs_hold_the_photo_through_the_lens_of_their_scene() -> None:
     rendered = torch.stack(errors).amin(0) < 1e-5
     # The others are painted, as some are.
     assert rendered.sum() >= 4
+
+
+def test_own_photos_with_depth_become_scenes() -> None:
+    z = torch.tensor([[2.0, 0.0], [4.0, 4.0]]).repeat_interleave(8, 0).repeat_interleave(12, 1)
+    pixels = torch.full((16, 24, 3), 188, dtype=torch.uint8)
+    camera = Camera(torch.eye(4), 20.0, 20.0, 12.0, 8.0, 24, 16)
+    scene = as_scene(Photograph(pixels, camera, DepthMap(z, z > 0)), 8, 6)
+    assert scene.light.shape == (6, 8, 3)
+    np.testing.assert_allclose(scene.light, ((188 / 255 + 0.055) / 1.055) ** 2.4, rtol=1e-5)
+    assert scene.nearness[0, 0] == 0.5
+    # The unknown corner is as far as the nearest pixel that is known.
+    assert set(np.unique(scene.nearness)) == {0.25, 0.5}
+    assert (scene.nearness[3:] == 0.25).all()
 
 
 def test_the_network_is_small_and_takes_photos_of_any_size() -> None:

@@ -14,13 +14,16 @@ from recon.errors import UsageError
 from recon.files import write_text
 from recon.networks.bokeh_card import bokeh_card
 from recon.networks.bokeh_light import CARD, FILE
-from recon.networks.bokeh_scenes import rendered
+from recon.networks.bokeh_own_scenes import own_scenes
+from recon.networks.bokeh_scenes import TRIED_STILLS, rendered
 from recon.networks.bokeh_training import HEIGHT, WIDTH, BokehTraining, BokehTrainSettings
 from recon.networks.bokeh_validation import validate_bokeh
 from recon.networks.stored import save_network
 
 SCENES = "scenes"
 """The folder in the output that holds what was rendered."""
+JUDGED = 18
+"""Scenes on which the finished network is judged: still lifes, and one in three of a street."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,16 @@ class TrainBokehGenerator:
         run = TrainingRun("bokeh-generator", self.output, self.threads, self.quiet)
         training = run.prepare(BokehTraining, self.settings)
         count = training.settings.scenes
-        with counting("scenes", count, self.quiet) as advance:
-            scenes = rendered(self.output / SCENES, count, WIDTH, HEIGHT, advance)
-        training.show(scenes)
+        own = list(own_scenes(training.settings.rgbd, WIDTH, HEIGHT))
+        unseen = JUDGED if count else 0
+        with counting("scenes", count + unseen, self.quiet) as advance:
+            folder = self.output / SCENES
+            scenes = rendered(folder, count, WIDTH, HEIGHT, advance)
+            others = rendered(folder, unseen, WIDTH, HEIGHT, advance, first=TRIED_STILLS[0])
+        training.show([*scenes, *own])
         last = run.finish(training)
         save_network(training.network, self.output / FILE)
-        figures = validate_bokeh(training.network.eval(), (), self.validation)
+        figures = validate_bokeh(training.network.eval(), others, self.validation)
         text = bokeh_card(training.settings, last, figures, run.machine, training.seconds)
         write_text(self.output / CARD, text)
         if not self.quiet:
