@@ -2,6 +2,7 @@
 
     RECON_WEIGHTS=... python benchmarks/bokeh_generator.py --what lens --scenes FOLDER
     python benchmarks/bokeh_generator.py --what calibration --scenes FOLDER
+    RECON_WEIGHTS=... python benchmarks/bokeh_generator.py --what capture --scenes CAPTURE
     python benchmarks/bokeh_generator.py --what time
 
 `lens` gives the PSNR in sRGB of the light generator, of the operator fed with METER's depth (of
@@ -11,6 +12,9 @@ NYU's weights for still lifes, KITTI's for streets) and with exact depth, and of
 (`networks/defocus_sweep.py`), which know nothing of what the network said. For each photo: the
 correlation of the mean diameter with K, and its slope as a share of the true mean of 1/z, over the
 pixels of which the measurement is sure.
+
+`capture` holds the light generator and METER (NYU) to the operator fed with the measured depth of
+every tenth photo of a capture; no lens took these.
 
 The scenes and their seeds are in `bokeh_held_out.py`; they are rendered where FOLDER lacks them.
 """
@@ -36,6 +40,7 @@ from recon.networks.bokeh_from_depth import FromDepth
 from recon.networks.bokeh_generator import BokehGenerator
 from recon.networks.bokeh_light import PACKAGED, LightBokeh
 from recon.networks.defocus_sweep import COCS, measure_diameters
+from recon.networks.focus_examples import photographs
 from recon.priors.choose import PriorChoice, choose_prior
 from recon.priors.interface import Frame
 from recon.srgb import to_srgb
@@ -55,9 +60,9 @@ PRIORS: dict[str, Literal["meter-nyu", "meter-kitti"]] = {
 class Settings:
     """Hold makers of bokeh stacks to Mitsuba's thin lens on scenes that none was taught with."""
 
-    what: Literal["lens", "calibration", "time"] = "lens"
+    what: Literal["lens", "calibration", "capture", "time"] = "lens"
     scenes: Path = Path("held-out")
-    """Folder of renders."""
+    """Folder of renders; for capture the capture."""
     weights: Path = PACKAGED
     """Of the light generator."""
 
@@ -154,6 +159,27 @@ def calibrate(settings: Settings) -> None:
         print(f"slope over {name}: median {median(values):.3f}, {low:.3f} to {high:.3f}")
 
 
+def hold_to_depth(settings: Settings) -> None:
+    """Print PSNR and the slope of rates on photos whose depth was measured."""
+    light = LightBokeh(settings.weights)
+    makers: dict[str, BokehGenerator] = {"light": light, "METER": told_by_prior("still")}
+    found: defaultdict[str, list[list[float]]] = defaultdict(list)
+    slopes = []
+    for one in list(photographs([str(settings.scenes)]))[::10]:
+        sharp = one.pixels.permute(2, 0, 1).float() / 255
+        truth = FromDepth(lambda pixels, seen_by, one=one: one.depth, "measured")
+        target = truth.stack(sharp, STRENGTHS)
+        for name, maker in makers.items():
+            stack = maker.stack(sharp, STRENGTHS, one.camera)
+            found[name].append((-10 * (stack - target).square().mean((1, 2, 3)).log10()).tolist())
+        known = one.depth.valid
+        rates = light.rates(sharp)[known]
+        slopes.append(float(rates.mean() / (1 / one.depth.z[known]).mean()))
+    for name, rows in found.items():
+        print(name, [round(mean(column), 2) for column in zip(*rows, strict=True)])
+    print(f"{len(slopes)} photos; the network's rate over true 1/z: median {median(slopes):.2f}")
+
+
 def clock(settings: Settings) -> None:
     """Print what a stack of three costs."""
     image = torch.rand(3, 240, 320, generator=torch.Generator().manual_seed(0))
@@ -178,6 +204,8 @@ def clock(settings: Settings) -> None:
             )
 
 
+WORK = {"lens": hold_to_lens, "calibration": calibrate, "capture": hold_to_depth, "time": clock}
+
 if __name__ == "__main__":
     chosen = tyro.cli(Settings, description=__doc__)
-    {"lens": hold_to_lens, "calibration": calibrate, "time": clock}[chosen.what](chosen)
+    WORK[chosen.what](chosen)

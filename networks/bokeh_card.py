@@ -56,8 +56,9 @@ through the lens were made from scenes whose geometry is exact, by the defocus o
 | the same if all is blurred alike, as is best for each photo | {figures.constant_psnr_db:.2f} dB |
 
 **Limits** It knows two worlds, both synthetic: streets from a car, and things before a wall. Of a
-still life nothing tells the size, so that its blur is right on average only. K is that of the photo
-as it is given; how wide the photo's view is, is not asked.
+still life nothing tells the size, so that its blur is right on average only. Other photographs look
+to it like streets: of rooms it blurs a fifth as much as their depth asks (docs/experiments.md). K
+is that of the photo as it is given; how wide the photo's view is, is not asked.
 """
 
 

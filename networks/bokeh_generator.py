@@ -58,7 +58,8 @@ class BokehGenerator(abc.ABC):
             camera: of the image, for makers that want its focal length.
 
         Returns:
-            sRGB, 0 to 1, without a gradient.
+            sRGB, 0 to 1, without a gradient. Discs are no wider than `recon.defocus.operator`
+            draws them, 64 px; what should be, is not blurred in proportion any more.
 
         Raises:
             UsageError: there are no strengths, one is negative or not finite, or the image is not

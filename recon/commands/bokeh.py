@@ -40,7 +40,7 @@ class Bokeh:
     """A folder."""
     strengths: tuple[float, ...] = USUAL
     """K in px·m of this photo: the aperture's diameter times the focal length in pixels; 0 is the
-    photo itself."""
+    photo itself. Discs are at most 64 px wide."""
     focus_distance: float = math.inf
     """In metres; what lies there stays sharp."""
     generator: Literal["light", "depth", "flux"] = "light"
