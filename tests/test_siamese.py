@@ -27,6 +27,7 @@ from recon.optics import signed_coc, thin_lens
 from recon.pictures import write_png
 from recon.priors.interface import Frame
 from recon.priors.siamese import Siamese, confidence, metres, relative
+from recon.priors.siamese_stack import predict_stack
 from recon.srgb import to_srgb
 from recon.types import Camera, DepthKind
 
@@ -275,3 +276,55 @@ def test_reading_weights_draws_no_random_numbers() -> None:
     torch.manual_seed(7)
     load_network(PACKAGED)
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_stack_is_explained_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without lenses: depth is the order of focus, up to a factor and an offset."""
+    scene = paint(np.random.default_rng([2, 9]), 96, 128)
+    nearness, light = torch.from_numpy(scene.nearness), torch.from_numpy(scene.light).clamp(0, 1)
+    low, high = float(nearness.min()), float(nearness.max())
+    paths = []
+    for index, focus in enumerate(np.linspace(low, high, 5).tolist()):
+        coc = signed_coc(1 / nearness, thin_lens(8 / (high - low), 1 / focus))
+        photo = 255 * to_srgb(blur(light, coc.contiguous(), encoded=False)).clamp(0, 1)
+        paths.append(tmp_path / f"{index}.png")
+        write_png(paths[-1], photo.round().to(torch.uint8).numpy())
+    Prior(tuple(paths), "siamese", tmp_path / "out", stack=True)()
+    assert len(capsys.readouterr().out.split()) == 5
+    found = [np.load(tmp_path / f"out/{i}.npz")["depth"] for i in range(5)]
+    assert all(np.array_equal(one, found[0]) for one in found)
+    trust = np.load(tmp_path / "out/0.npz")["confidence"]
+    sure = trust > np.median(trust)
+    assert abs(np.corrcoef((1 / found[0])[sure], scene.nearness[sure])[0, 1]) > 0.9
+    sizes = np.stack([np.load(tmp_path / f"out/{i}.coc.npz")["size"][sure] for i in range(5)])
+    nearest = np.abs(np.linspace(low, high, 5)[:, None] - scene.nearness[sure]).argmin(0)
+    assert np.mean(np.abs(sizes.argmin(0) - nearest) <= 1) > 0.9
+    with pytest.raises(DataError, match=r"0\.png: one slice is no focal stack"):
+        Prior((paths[0],), "siamese", tmp_path / "no", stack=True)()
+    with pytest.raises(UsageError, match="--stack is for"):
+        Prior(tuple(paths), "meter-kitti", tmp_path / "no", focal_px=9.0, stack=True)()
+
+
+def test_a_stack_whose_lenses_are_known_is_in_metres() -> None:
+    scene = paint(np.random.default_rng([2, 9]), 96, 128)
+    nearness, light = torch.from_numpy(scene.nearness), torch.from_numpy(scene.light).clamp(0, 1)
+    low, high = float(nearness.min()), float(nearness.max())
+    frames = []
+    for focus in np.linspace(low, high, 5).tolist():
+        lens = thin_lens(8 / (high - low), 1 / focus)
+        seen = to_srgb(blur(light, signed_coc(1 / nearness, lens).contiguous(), encoded=False))
+        pixels = (255 * seen).round().clamp(0, 255).to(torch.uint8)
+        camera = Camera(torch.eye(4), 90.0, 90.0, 64.0, 48.0, 128, 96)
+        frames.append(Frame(f"{focus:.2f}.png", pixels, camera, lens=lens))
+    found = predict_stack(frames, PACKAGED).found
+    assert found[0].depth.kind is DepthKind.METRIC
+    trust = found[0].confidence
+    assert trust is not None
+    off = (1 / found[0].depth.z - nearness).abs()[trust > trust.median()]
+    assert float(off.mean()) < 0.03 * (high - low)
+    silent = [frames[0], replace(frames[1], lens=None), *frames[2:]]
+    with pytest.raises(DataError, match=f"{frames[1].name}: states no lens"):
+        predict_stack(silent, PACKAGED)
+    alike = [replace(frame, lens=frames[0].lens) for frame in frames]
+    with pytest.raises(DataError, match="focused at one distance"):
+        predict_stack(alike, PACKAGED)

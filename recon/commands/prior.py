@@ -18,6 +18,8 @@ from recon.optics import stated_lens, thin_lens
 from recon.priors.choose import NetworkName, PriorChoice, choose_prior
 from recon.priors.file import DepthFiles
 from recon.priors.interface import DepthPrior, Frame
+from recon.priors.siamese import weights_at
+from recon.priors.siamese_stack import predict_stack
 from recon.priors.written import write_prior
 from recon.types import Camera, Exif, ThinLens
 from recon.view_files import file_stems
@@ -52,6 +54,9 @@ class Prior:
     pixels; what their EXIF says where not given."""
     focus_distance: float | None = None
     """For siamese: in metres, likewise. Without a lens its depth is relative."""
+    stack: bool = False
+    """For siamese: the photos are the slices of one focal stack, in the order of their focus; they
+    are aligned and explained together. Lenses come from their EXIF, or are found up to scale."""
 
     def __call__(self) -> None:
         """Write the files, and print the JSON's paths."""
@@ -63,10 +68,15 @@ class Prior:
             raise UsageError(f"--files-steps {self.files_steps}: expected more than 0.")
         if (self.lens_strength is None) != (self.focus_distance is None):
             raise UsageError("a lens is --lens-strength and --focus-distance; give both.")
+        if self.stack and (self.model != "siamese" or self.lens_strength is not None):
+            raise UsageError("--stack is for --model siamese, with lenses that EXIF states.")
         files = None if self.files is None else DepthFiles(self.files, self.files_steps)
         prior = choose_prior(PriorChoice(self.model, self.weights, files))
         names = _names(self.images)
         stems = file_stems(names)
+        if self.stack:
+            self._write_stack(prior, names, stems)
+            return
         with counting("depth", len(names)) as advance:
             for path, name in zip(self.images, names, strict=True):
                 frame = self._frame(path, name, prior)
@@ -78,6 +88,14 @@ class Prior:
                 if share < MOST:
                     print(f"{path}: depth for {share:.0%} of its pixels", file=sys.stderr)
                 advance(name)
+
+    def _write_stack(self, prior: DepthPrior, names: list[str], stems: dict[str, str]) -> None:
+        frames = [self._frame(p, n, prior) for p, n in zip(self.images, names, strict=True)]
+        stack = predict_stack(frames, weights_at(self.weights))
+        for frame, found in zip(stack.frames, stack.found, strict=True):
+            print(write_prior(self.output, stems[frame.name], prior, frame, found), flush=True)
+            if found.note:
+                print(f"{frame.name}: {found.note}", file=sys.stderr)
 
     def _frame(self, path: Path, name: str, prior: DepthPrior) -> Frame:
         exif = read_header(path).exif
