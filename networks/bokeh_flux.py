@@ -160,7 +160,7 @@ class FluxBokeh(BokehGenerator):
             )
         try:
             pipeline = FluxKontextPipeline.from_pretrained(
-                self.base, torch_dtype=torch.bfloat16, local_files_only=True
+                self.base, dtype=torch.bfloat16, local_files_only=True
             )
         except (OSError, ValueError, KeyError) as error:
             raise DataError(

@@ -78,6 +78,11 @@ def test_numbers_out_of_range_are_refused(tmp_path: Path, wrong: dict[str, objec
         Bokeh(photo(tmp_path / "a.png"), tmp_path / "out", **wrong)()  # type: ignore[arg-type]
 
 
+def test_a_maker_that_chooses_its_focus_is_not_told_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--focus-distance"):
+        Bokeh(photo(tmp_path / "a.png"), tmp_path / "out", generator="flux", focus_distance=2.0)()
+
+
 def test_a_photo_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.png"):
         Bokeh(tmp_path / "none.png", tmp_path / "out", (math.pi,))()

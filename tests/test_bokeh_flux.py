@@ -32,6 +32,39 @@ def transformer(seed: int = 0) -> Any:
     return made.eval()
 
 
+def pipeline(folder: Path) -> Path:
+    """Write a pipeline with everything in it, and everything small and random."""
+    diffusers, transformers = pytest.importorskip("diffusers"), pytest.importorskip("transformers")
+    model = transformer()
+    vae = diffusers.AutoencoderKL(
+        latent_channels=4,
+        block_out_channels=(8,),
+        norm_num_groups=2,
+        shift_factor=0.0,
+        scaling_factor=1.0,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    )
+    small = {"vocab_size": 8, "num_hidden_layers": 1, "hidden_size": 24, "intermediate_size": 24}
+    ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    clip = transformers.CLIPTextConfig(**small, **ends, num_attention_heads=2)
+    t5 = transformers.T5Config(vocab_size=8, d_model=24, d_kv=8, d_ff=24, num_layers=1, num_heads=2)
+    words = {"<|startoftext|>": 0, "<|endoftext|>": 1, "a": 2, "b</w>": 3}
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("a", -1.0)]
+    diffusers.FluxKontextPipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
+        vae=vae,
+        text_encoder=transformers.CLIPTextModel(clip),
+        tokenizer=transformers.CLIPTokenizer(vocab=words, merges=[], model_max_length=77),
+        text_encoder_2=transformers.T5EncoderModel(t5),
+        tokenizer_2=transformers.T5TokenizerFast(vocab=pieces, extra_ids=0),
+        transformer=model,
+    ).save_pretrained(folder)
+    path = folder / "bokeh_lora.bin"
+    torch.save(randomised(BokehAdapter(model, 4)).state_dict(), path)
+    return path
+
+
 def randomised(adapter: BokehAdapter) -> BokehAdapter:
     torch.manual_seed(1)
     for parameter in adapter.parameters():
@@ -146,3 +179,17 @@ def test_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(__import__("sys").modules, "diffusers", None)
     with pytest.raises(ResourceError, match="extra `bokeh`"):
         maker.stack(image, [20.0])
+
+
+def test_makes_a_stack_with_the_pipeline_that_a_folder_holds(tmp_path: Path) -> None:
+    adapter = pipeline(tmp_path / "flux")
+    maker = FluxBokeh(tmp_path / "flux", adapter, FluxSettings(steps=2, device="cpu"))
+    image = torch.rand(3, 21, 33, generator=torch.Generator().manual_seed(0))
+    stack = maker.stack(image, [0.0, 20.0, 58.0, 20.0])
+    assert stack.shape == (4, 3, 21, 33)
+    assert torch.equal(stack[0], image)
+    assert torch.equal(stack[1], stack[3])
+    assert not torch.equal(stack[1], stack[2])
+    (tmp_path / "flux/model_index.json").write_text("{}")
+    with pytest.raises(DataError, match=r"folder of FLUX\.1 Kontext"):
+        FluxBokeh(tmp_path / "flux", adapter, FluxSettings(device="cpu")).stack(image, [20.0])
