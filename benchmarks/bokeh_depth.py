@@ -30,6 +30,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ class Settings:
     """The folder of real data."""
     street: Path | None = None
     """The synthetic street."""
+    rooms: tuple[Path, ...] = ()
+    """Captures of rooms of your own, with depth; of such as these the split says nothing."""
     trained: tuple[Path, ...] = ()
     """Outputs of `recon train bokeh-depth`."""
     time: bool = False
@@ -92,6 +95,8 @@ def sets(settings: Settings) -> Iterator[tuple[str, MeterVariant, Photos]]:
         rooms = str(data / "rgbd_7scenes_tsdf")
         yield "7-scenes", "nyu", lambda: islice(photographs([rooms]), 0, None, 2)
         yield "mono-nyu", "nyu", lambda: listed(data / "mono_depth_gt", "nyu")
+    for folder in settings.rooms:
+        yield folder.name, "nyu", partial(photographs, [str(folder)])
 
 
 def clip(folder: Path) -> Iterator[Photograph]:

@@ -37,7 +37,7 @@ def focus_weights_of(variant: MeterVariant) -> Weights:
         file_of(variant),
         None,
         f"the prior meter-{variant}",
-        source=f"`recon train bokeh-depth --base {variant}`",
+        source=f"`recon train bokeh-depth --base meter-{variant}`",
     )
 
 
@@ -54,7 +54,8 @@ def load_focus(path: Path, variant: MeterVariant) -> MeterFocus:
     Raises:
         DataError: the file is missing, damaged, or for another encoder.
     """
-    expected = f"{path}: expected weights that `recon train bokeh-depth --base {variant}` writes"
+    maker = f"`recon train bokeh-depth --base meter-{variant}`"
+    expected = f"{path}: expected weights that {maker} writes"
     network = MeterFocus(variant)
     try:
         with safetensors.safe_open(path, "pt") as file:
@@ -89,11 +90,11 @@ def focus_card(
         machine: what it ran on.
         seconds: of processor time, without rendering.
     """
-    count = sum(p.numel() for p in MeterFocus(settings.base).parameters())
+    count = sum(p.numel() for p in MeterFocus(settings.variant).parameters())
     told = ", ".join(f"{name} {value:.3g}" for name, value in last.items())
-    sweep = ", ".join(f"{strength:g}" for strength in SWEEP[settings.base])
+    sweep = ", ".join(f"{strength:g}" for strength in SWEEP[settings.variant])
     own = f", and the depth of {', '.join(settings.rgbd)}" if settings.rgbd else ""
-    return f"""# Attention over focus for METER ({settings.base})
+    return f"""# Attention over focus for {settings.base}
 
 Lets METER's encoder look at a photo and the same photo through lenses of K = {sweep} px·m, focused
 at infinity (BokehDepth, arXiv 2512.12425, stage 2). {count:,} parameters; METER's own stay.
@@ -102,7 +103,7 @@ at infinity (BokehDepth, arXiv 2512.12425, stage 2). {count:,} parameters; METER
 
     {json.dumps(asdict(settings))}
 
-**Taught by** exact depth of {settings.scenes} rendered photos, {MADE[settings.base]}, seeds from
+**Taught by** exact depth of {settings.scenes} rendered photos, {MADE[settings.variant]}, seeds from
 {FIRST:,}, and their mirror images{own}. The stacks were blurred by {TAUGHT[settings.stack]}.
 
 **Log** {settings.steps} steps of {settings.batch} photos, {seconds:.0f} s of processor time on

@@ -16,6 +16,7 @@ from recon.networks.focus_stacks import Exact, Generated, Sharp, StackMaker, own
 from recon.networks.meter_canvas import TRAINING, MeterVariant
 from recon.networks.meter_network import MeterXxs
 
+Base = Literal["meter-kitti", "meter-nyu"]
 StackName = Literal["own", "exact", "sharp"]
 JUDGE_EVERY = 50
 """Steps."""
@@ -39,10 +40,10 @@ class FocusWeights:
 class FocusTrainSettings:
     """How attention over focus is taught; saved with it."""
 
-    base: MeterVariant = "kitti"
-    """METER's weights that it is for: kitti for streets, nyu for rooms."""
+    base: Base = "meter-kitti"
+    """What it is for: meter-kitti sees streets, meter-nyu rooms."""
     scenes: int = 288
-    """Photos rendered by Mitsuba: streets for kitti, still lifes for nyu; 0 needs no Mitsuba."""
+    """Photos rendered by Mitsuba, of streets or of still lifes; 0 needs no Mitsuba."""
     rgbd: tuple[str, ...] = ()
     """Folders of your own photos with depth in metres, in any format that recon reads; added."""
     stack: StackName = "own"
@@ -75,6 +76,11 @@ class FocusTrainSettings:
             if not 0 <= value < float("inf"):
                 raise UsageError(f"--weights.{name} {value}: expected 0 or more.")
 
+    @property
+    def variant(self) -> MeterVariant:
+        """METER's weights that it is for."""
+        return "kitti" if self.base == "meter-kitti" else "nyu"
+
 
 @final
 class FocusTraining(Course[FocusTrainSettings, MeterFocus]):
@@ -93,7 +99,7 @@ class FocusTraining(Course[FocusTrainSettings, MeterFocus]):
         self._told = self._judged()
 
     def _judged(self) -> dict[str, float]:
-        figures = judge(self.network, self._base, self.settings.base, self._held)
+        figures = judge(self.network, self._base, self.settings.variant, self._held)
         return {"held_abs_rel": figures.abs_rel, "held_abs_rel_base": figures.abs_rel_base}
 
     @staticmethod
@@ -103,7 +109,7 @@ class FocusTraining(Course[FocusTrainSettings, MeterFocus]):
         return FocusTrainSettings(**plain | parts)
 
     def _beginning(self) -> MeterFocus:
-        return MeterFocus(self.settings.base)
+        return MeterFocus(self.settings.variant)
 
     def _losses(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return the three losses, and AbsRel with and without the attention."""
@@ -111,7 +117,7 @@ class FocusTraining(Course[FocusTrainSettings, MeterFocus]):
         random = torch.Generator().manual_seed(own.seed * 1_000_003 + self.step)
         index = torch.randint(len(self._taught), (own.batch,), generator=random)
         taken = self._taught.chosen(index)
-        found = log_depth(self.network, self._base, own.base, taken)
+        found = log_depth(self.network, self._base, own.variant, taken)
         shape = scale_invariant_log(found, taken.truth, taken.known, weights.scale)
         losses = {
             "depth": weights.depth * shape,

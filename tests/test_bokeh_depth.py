@@ -149,7 +149,7 @@ def taught() -> Examples:
     return examples(mirrored([photograph()]), "nyu", base_network(), Sharp(2))
 
 
-SMALL = FocusTrainSettings(base="nyu", steps=4, cycle=4, batch=2)
+SMALL = FocusTrainSettings(base="meter-nyu", steps=4, cycle=4, batch=2)
 
 
 def begun(taught: Examples, settings: FocusTrainSettings = SMALL) -> FocusTraining:
@@ -205,7 +205,8 @@ def test_weights_of_another_encoder_are_refused_by_name_and_shape(tmp_path: Path
     path = tmp_path / "a.safetensors"
     save_focus(MeterFocus("nyu"), path)
     assert load_focus(path, "nyu").variant == "nyu"
-    with pytest.raises(DataError, match=r"a\.safetensors.*--base kitti.*found some for meter-nyu"):
+    told = r"a\.safetensors.*--base meter-kitti.*found some for meter-nyu"
+    with pytest.raises(DataError, match=told):
         load_focus(path, "kitti")
     tensors = load_file(path)
     tensors["blocks.0.gamma_space_ffn"] = torch.zeros(12)
@@ -219,7 +220,7 @@ def test_weights_of_another_encoder_are_refused_by_name_and_shape(tmp_path: Path
 
 def test_without_weights_one_is_told_how_to_make_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RECON_WEIGHTS", raising=False)
-    with pytest.raises(ResourceError, match="recon train bokeh-depth --base nyu"):
+    with pytest.raises(ResourceError, match="recon train bokeh-depth --base meter-nyu"):
         choose_prior(PriorChoice("bokeh-depth-nyu"))
 
 

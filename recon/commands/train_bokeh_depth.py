@@ -64,26 +64,26 @@ class TrainBokehDepth:
         run = TrainingRun("bokeh-depth", self.output, self.threads, self.quiet)
         training = run.prepare(FocusTraining, self.settings)
         own = training.settings
-        path = weights_of(own.base).find(self.weights)
-        base = load_meter(own.base, path)
-        maker = stack_maker(own.stack, own.base, base, path)
+        path = weights_of(own.variant).find(self.weights)
+        base = load_meter(own.variant, path)
+        maker = stack_maker(own.stack, own.variant, base, path)
         taught = chain(self._rendered(own, FIRST, own.scenes), photographs(own.rgbd))
-        held = examples(self._rendered(own, TRIED, self.validation), own.base, base, maker)
-        training.show(base, examples(mirrored(taught), own.base, base, maker), held)
+        held = examples(self._rendered(own, TRIED, self.validation), own.variant, base, maker)
+        training.show(base, examples(mirrored(taught), own.variant, base, maker), held)
         last = run.finish(training)
         network = training.network.eval()
-        save_focus(network, self.output / file_of(own.base))
-        figures = judge(network, base, own.base, held)
+        save_focus(network, self.output / file_of(own.variant))
+        figures = judge(network, base, own.variant, held)
         text = focus_card(own, last, figures, run.machine, training.seconds)
         write_text(self.output / CARD, text)
         if not self.quiet:
             print(json.dumps(asdict(figures)), file=sys.stderr)
-        print(self.output / file_of(own.base))
+        print(self.output / file_of(own.variant))
 
     def _rendered(self, own: FocusTrainSettings, first: int, count: int) -> Iterator[Photograph]:
-        folder = self.output / SCENES / own.base
+        folder = self.output / SCENES / own.variant
         with counting(f"photos from seed {first}", count, self.quiet) as advance:
-            yield from rendered(folder, own.base, first, count, advance)
+            yield from rendered(folder, own.variant, first, count, advance)
 
 
 def mirrored(photos: Iterable[Photograph]) -> Iterator[Photograph]:
