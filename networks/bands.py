@@ -48,5 +48,6 @@ def band_energies(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n v u"]:
     for before, sigma in zip((0.0, *SIGMAS), SIGMAS, strict=False):
         levels.append(smooth(levels[-1], (sigma**2 - before**2) ** 0.5))
     bands = torch.cat([a - b for a, b in pairwise(levels)], 1)
-    energy = (avg_pool2d(smooth(bands.square(), WINDOW), 2) + FLOOR).log()
+    # Pooled first, which is cheaper; half as many pixels wide then is the window.
+    energy = (smooth(avg_pool2d(bands.square(), 2), WINDOW / 2) + FLOOR).log()
     return torch.cat([(energy + 8) / 3, energy.diff(dim=1)], 1)

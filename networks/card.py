@@ -15,6 +15,17 @@ TAUGHT = {
 }
 
 
+def _others(settings: TrainSettings) -> str:
+    """Say what beside painted scenes was learned from."""
+    named = ", ".join(f"`{name}`" for name in settings.rgbd)
+    if not named:
+        return "No photograph and nobody's data was used."
+    return (
+        f"Every second scene is one of the sharp photos with depth in {named}, its\nblur rendered "
+        "by that depth."
+    )
+
+
 def card(
     settings: TrainSettings,
     last: Mapping[str, float],
@@ -48,9 +59,9 @@ whose equations and code are not public.
 **Data** Scenes painted by arithmetic, seed {settings.seed}: a slanted background, perhaps a floor,
 up to 7 polygons, ellipses and bars before it, with fractal, blotted, striped, checked, speckled,
 written or plain patterns, 0.5 to 10 m away. Two planes of focus through one lens, circles of
-confusion up to 14 px, round apertures or irises of 5 to 8 blades. Half of the pairs with photon
-noise (5 to 3000 photons per pixel), two in five as JPEG (quality 55 to 96), exposure 0.4 to 1.3,
-some grey. No photograph and nobody's data was used.
+confusion up to 14 px, round apertures or irises of 5 to 8 blades. Three in ten pairs
+with photon noise (5 to 3000 photons per pixel), three in ten as JPEG (quality 55 to 96), exposure
+0.4 to 1.3, some grey. {_others(settings)}
 
 **Log** {settings.steps} steps of {settings.pairs} pairs of {settings.side}x{settings.side} px,
 {seconds:.0f} s of processor time on {machine}. At the end: {told}.

@@ -67,6 +67,10 @@ class Course(abc.ABC, Generic[Settings, Network]):
     def _losses(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return weighted losses of this step, whose sum is to be made small, and other figures."""
 
+    def _rate(self) -> float:
+        """Return the factor of the rate at this step."""
+        return rate_at(self.step, self.settings.cycle)
+
     @property
     def done(self) -> bool:
         """Whether all steps were taken."""
@@ -80,7 +84,7 @@ class Course(abc.ABC, Generic[Settings, Network]):
         """
         began = time.process_time()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate * rate_at(self.step, self.settings.cycle)
+            group["lr"] = self.settings.rate * self._rate()
         parts, told = self._losses()
         loss = torch.stack(list(parts.values())).sum()
         if not bool(loss.isfinite()):

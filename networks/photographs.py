@@ -11,8 +11,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from recon.datasets.synthetic.painted import FARTHEST, NEAREST, Painted, paint
+from recon.datasets.synthetic.painted import FARTHEST, NEAREST, Painted
 from recon.defocus import Disc, Polygon, blur
+from recon.networks.scenes import PaintedScenes, Scenes
 from recon.networks.siamese_coc import Lenses, SiameseNetwork
 
 MARGIN = 12
@@ -65,16 +66,25 @@ class Photographer(PairSource):
     Scenes are used more than once, by other lenses: painting one takes longer than blurring it.
     """
 
-    def __init__(self, seed: int, side: int, kept: int = 64, used: int = 2) -> None:
-        """Prepare to paint.
+    def __init__(
+        self,
+        seed: int,
+        side: int,
+        kept: int = 64,
+        used: int = 2,
+        scenes: Scenes | None = None,
+    ) -> None:
+        """Prepare to take photos.
 
         Args:
             seed: of all that is random.
             side: of the photos, in px.
             kept: scenes to choose from at each step.
             used: steps until one of these gives way to a new one.
+            scenes: what to photograph; painted scenes where not given.
         """
         self._seed, self._side, self._kept, self._used = seed, side, kept, used
+        self._supply = PaintedScenes() if scenes is None else scenes
         self._scenes: dict[int, Painted] = {}
 
     def pairs(self, step: int, count: int, network: SiameseNetwork) -> Pairs:
@@ -93,14 +103,16 @@ class Photographer(PairSource):
         if number not in self._scenes:
             random = np.random.default_rng([self._seed, 0, number])
             side = self._side + 2 * MARGIN + ROOM
-            self._scenes[number] = paint(random, side, side)
+            self._scenes[number] = self._supply.scene(random, side)
         return self._scenes[number]
 
     def _pair(
         self, random: np.random.Generator, scene: Painted
     ) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
-        top, left = random.integers(0, ROOM + 1, 2).tolist()
         whole = self._side + 2 * MARGIN
+        height, width = scene.nearness.shape
+        top = int(random.integers(0, height - whole + 1))
+        left = int(random.integers(0, width - whole + 1))
         window = slice(top, top + whole), slice(left, left + whole)
         light = torch.from_numpy(scene.light[window])
         nearness = torch.from_numpy(scene.nearness[window])
@@ -141,8 +153,8 @@ class Wear:
     @staticmethod
     def drawn(random: np.random.Generator) -> "Wear":
         """Choose at random: exposure always, noise and JPEG often, grey seldom."""
-        photons = np.exp(random.uniform(np.log(5), np.log(3000))) if random.random() < 0.5 else 0
-        quality = int(random.integers(55, 97)) if random.random() < 0.4 else 0
+        photons = np.exp(random.uniform(np.log(5), np.log(3000))) if random.random() < 0.3 else 0
+        quality = int(random.integers(55, 97)) if random.random() < 0.3 else 0
         return Wear(random.uniform(0.4, 1.3), float(photons), quality, random.random() < 0.15)
 
     def photo(

@@ -14,10 +14,14 @@ from torch.nn.functional import interpolate, pad, pixel_unshuffle, silu, softplu
 
 from recon.networks.bands import SIGMAS, band_energies
 
-WIDTHS = (20, 32, 48, 64)
+WIDTHS = (24, 48, 80, 112)
 """Channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size."""
+DEPTHS = (1, 1, 2, 4)
+"""Residuals there on the way down: far context is told where it is cheap."""
 LEAST_SPREAD = 0.05
 """px; an error below this is never promised."""
+TOLD = 3
+"""Channels that tell of the lens."""
 MULTIPLE = 16
 """Sides of the network's input are multiples of it."""
 
@@ -32,6 +36,10 @@ class Branch:
     """Laplace's scale of the error of the size, in px."""
     behind: Float[Tensor, "b h w"]
     """Logit of the probability that the surface lies behind the focus."""
+
+    def float(self) -> "Branch":
+        """Return the maps in single precision."""
+        return Branch(self.size.float(), self.spread.float(), self.behind.float())
 
     def every_second(self) -> "Branch":
         """Return every second row and column."""
@@ -65,14 +73,16 @@ class SiameseNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        inputs = 12 + 2 * len(SIGMAS) - 1
+        inputs = 12 + 2 * len(SIGMAS) - 1 + TOLD
         first, *rest = WIDTHS
         self.enter = nn.Conv2d(inputs, first, 3, padding=1)
         self.down = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(WIDTHS, rest, strict=False)
         )
-        self.encode = nn.ModuleList(Residual(width) for width in WIDTHS)
-        self.deepest = Residual(WIDTHS[-1])
+        self.encode = nn.ModuleList(
+            nn.Sequential(*(Residual(width) for _ in range(depth)))
+            for width, depth in zip(WIDTHS, DEPTHS, strict=True)
+        )
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(WIDTHS, rest, strict=False))
         self.decode = nn.ModuleList(Residual(width) for width in WIDTHS[:-1])
         self.blur = nn.Conv2d(first, 2, 3, padding=1)
@@ -85,7 +95,7 @@ class SiameseNetwork(nn.Module):
         height, width = images.shape[-2:]
         margin = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
         padded = pad(images, margin, mode="replicate")
-        features = self._features(padded)
+        features = self._features(padded, lenses)
         size, spread = self.blur(features).unbind(1)
         size = softplus(size)
         behind = self.side(torch.cat([features, hints(size, lenses)], 1))[:, 0]
@@ -93,14 +103,18 @@ class SiameseNetwork(nn.Module):
         whole = interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
         return Branch(*whole[..., :height, :width].unbind(1))
 
-    def _features(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c v u"]:
+    def _features(
+        self, images: Float[Tensor, "b 3 h w"], lenses: Lenses
+    ) -> Float[Tensor, "b c v u"]:
         pixels = 4 * (pixel_unshuffle(images, 2) - images.mean((1, 2, 3), keepdim=True))
-        x = self.encode[0](self.enter(torch.cat([pixels, band_energies(images)], 1)))
+        lens = told(lenses)[..., None, None].expand(-1, -1, *pixels.shape[-2:])
+        seen = torch.cat([pixels, band_energies(images), lens], 1)
+        # Channels last is the faster order of memory on CPUs.
+        x = self.encode[0](self.enter(seen.contiguous(memory_format=torch.channels_last)))
         skips = []
         for down, encode in zip(self.down, list(self.encode)[1:], strict=True):
             skips.append(x)
             x = encode(silu(down(x)))
-        x = self.deepest(x)
         for up, decode in zip(list(self.up)[::-1], list(self.decode)[::-1], strict=True):
             x = interpolate(up(x), scale_factor=2.0, mode="bilinear", align_corners=False)
             x = decode(x + skips.pop())
@@ -121,6 +135,12 @@ class Residual(nn.Module):
         """Add the convolutions' answer."""
         y: Tensor = x + self.second(silu(self.first(silu(x))))
         return y
+
+
+def told(lenses: Lenses) -> Float[Tensor, "b 3"]:
+    """Return whether a lens is known, the blur of infinity and that of 1/m from the focus."""
+    blurs = (lenses.strength * lenses.inverse_focus, lenses.strength)
+    return torch.stack([lenses.known, *(lenses.known * (0.1 * b).clamp(-3, 3) for b in blurs)], 1)
 
 
 def hints(size: Float[Tensor, "b h w"], lenses: Lenses) -> Float[Tensor, "b 4 h w"]:

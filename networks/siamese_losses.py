@@ -18,6 +18,11 @@ def likelihood(branch: Branch, truth: Float[Tensor, "b h w"]) -> Float[Tensor, "
     return (off / branch.spread + branch.spread.log()).mean()
 
 
+def absolute(branch: Branch, truth: Float[Tensor, "b h w"]) -> Float[Tensor, ""]:
+    """Return the mean of |size - |truth|| in px, which where it is unsure still pulls."""
+    return (branch.size - truth.abs()).abs().mean()
+
+
 def side(
     branch: Branch, behind: Float[Tensor, "b h w"], weight: Float[Tensor, "b h w"]
 ) -> Float[Tensor, ""]:

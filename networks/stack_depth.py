@@ -12,12 +12,14 @@ from recon.evidence.coc import CocMap
 from recon.networks.bands import smooth
 from recon.networks.fusion import log_likelihood
 from recon.networks.semi_global import aggregated, refined
-from recon.networks.stack_misfit import misfits
+from recon.networks.stack_misfit import graininess, misfits
 from recon.srgb import to_linear
 from recon.types import ThinLens
 
-ALONE = 0.03
-"""Weight of what slices say alone, beside what they say of one another."""
+ALONE = 0.15
+"""Weight of what a slice says alone, in the mean, beside what they say of one another."""
+NOISE_LEAVES = 1 / 6
+"""Of that weight in much noise, which takes more from a single slice than from all together."""
 LEAST = 5e-4
 """Misfit in linear light below which photos are equal; 8 bits round by more."""
 
@@ -66,7 +68,8 @@ def stack_depth(
     left = misfits(light, lenses, planes)
     # What the best depths leave is noise, and what the lens model does not know.
     unit = float(left.amin(0).median()) + LEAST
-    costs = left / unit - ALONE * log_likelihood(maps, lenses, planes)
+    weight = ALONE / len(pixels) / (1 + graininess(light) * (1 / NOISE_LEAVES - 1))
+    costs = left / unit - weight * log_likelihood(maps, lenses, planes)
     place = refined(aggregated(costs, _guide(pixels, lenses, planes[left.argmin(0)])))
     return StackDepth(planes[0] + place * (planes[1] - planes[0]), _sure(costs, place))
 

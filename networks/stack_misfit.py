@@ -87,7 +87,7 @@ def misfits(
         torch.stack([getattr(lens, name).float() for lens in lenses])[:, None]
         for name in ("strength", "inverse_focus")
     )
-    grain = min(1.0, max(noise(one) for one in light) / NOISY)
+    grain = graininess(light)
     if SMOOTHED * grain > 0.3:  # px; less than that changes nothing.
         stacked = torch.stack(list(light)).permute(0, 3, 1, 2)
         light = list(smooth(stacked, SMOOTHED * grain).permute(0, 2, 3, 1))
@@ -104,6 +104,11 @@ def misfits(
             ]
             found[k] = smooth(torch.stack(left).mean(0)[None, None], WINDOW * (1 + grain))[0, 0]
     return found
+
+
+def graininess(light: Sequence[Float[Tensor, "h w 3"]]) -> float:
+    """Return the noise of the noisiest slice, 0 to 1; from 1 on no more is done about it."""
+    return min(1.0, max(noise(one) for one in light) / NOISY)
 
 
 def noise(light: Float[Tensor, "h w 3"]) -> float:

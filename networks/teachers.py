@@ -12,7 +12,14 @@ from recon.networks.photographs import Pairs
 from recon.networks.reblurring import blurs
 from recon.networks.rerendering import rerender
 from recon.networks.siamese_coc import Branch
-from recon.networks.siamese_losses import cross_focus, likelihood, reblur, side, smoothness
+from recon.networks.siamese_losses import (
+    absolute,
+    cross_focus,
+    likelihood,
+    reblur,
+    side,
+    smoothness,
+)
 from recon.networks.sweep import behind, certainty, expected_likelihood, sweep
 
 SURE = 1.0
@@ -33,6 +40,8 @@ class Weights:
     """Edge-aware smoothness."""
     rerender: float = 0.5
     """The rendering loss, where pairs come with a fitted scene."""
+    absolute: float = 0.5
+    """The error of sizes in px, whatever the expected one; in supervised training."""
     side: float = 0.3
     """Telling behind from before the focus."""
 
@@ -59,7 +68,12 @@ class Supervised(Teacher):
             side(one, (half.coc > 0).float(), (half.coc.abs() > SURE).float())
             for one, half in ((a, pairs.a), (b, pairs.b))
         ]
-        return {"likelihood": sizes, "side": self._weights.side * torch.stack(sides).sum()}
+        off = absolute(a, pairs.a.coc) + absolute(b, pairs.b.coc)
+        return {
+            "likelihood": sizes,
+            "absolute": self._weights.absolute * off,
+            "side": self._weights.side * torch.stack(sides).sum(),
+        }
 
 
 @final
