@@ -1,7 +1,8 @@
 """The published maker of bokeh stacks: BokehDepth's adapter of FLUX.1 Kontext, through diffusers.
 
-It needs the extra `bokeh`, a GPU of some 30 GB, and two sets of weights. It was taught photographs,
-whose plane of focus the photographers chose: what it keeps sharp is what it takes for the subject.
+It needs the extra `bokeh`, two sets of weights, and a GPU that holds them (12 billion parameters,
+and 5 billion that read the prompt, 2 bytes each). It was taught photographs, whose plane of focus
+the photographers chose: what it keeps sharp is what it takes for the subject.
 """
 
 import math

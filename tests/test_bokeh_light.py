@@ -109,6 +109,13 @@ def test_settings_that_cannot_be_trained_are_refused(wrong: dict[str, float]) ->
         BokehTrainSettings(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (400, 2)])
+def test_takes_photos_of_any_shape(light: LightBokeh, size: tuple[int, int]) -> None:
+    stack = light.stack(noise(3, *size), [4.0, 0.0])
+    assert stack.shape == (2, 3, *size)
+    assert bool(stack.isfinite().all())
+
+
 def test_one_network_pass_serves_all_strengths(
     light: LightBokeh, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -191,7 +191,19 @@ def test_a_loss_that_is_not_finite_stops_the_fit(scene: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "command",
-    ["fit", "resume", "eval", "baseline", "render", "export", "inspect", "data", "train", "doctor"],
+    [
+        "fit",
+        "resume",
+        "eval",
+        "baseline",
+        "render",
+        "export",
+        "inspect",
+        "data",
+        "bokeh",
+        "train",
+        "doctor",
+    ],
 )
 def test_help_of_every_command(command: str) -> None:
     done = recon(command, "--help")
