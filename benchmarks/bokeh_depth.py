@@ -47,9 +47,8 @@ from recon.datasets.reader import ReadOptions, read_capture
 from recon.intervals import interval
 from recon.networks.focus_examples import FARTHEST, NEAREST, Photograph, photographs
 from recon.networks.focus_meter import SWEEP, Features, MeterFocus
-from recon.networks.focus_stacks import StackMaker
+from recon.networks.focus_stacks import StackMaker, stack_maker
 from recon.networks.focus_stored import file_of, load_focus
-from recon.networks.focus_training import StackName, stack_maker
 from recon.networks.meter_canvas import TRAINING, Canvas, MeterVariant, load_meter, weights_of
 from recon.priors.bokeh_depth import agreement
 from recon.types import Camera, DepthMap
@@ -215,11 +214,9 @@ def best_of_five(run: Callable[[], object]) -> float:
 def trained_in(folder: Path) -> Trained:
     """Read weights and what their card says of their stacks."""
     variant: MeterVariant = "kitti" if (folder / file_of("kitti")).exists() else "nyu"
-    card = (folder / "bokeh_depth.md").read_text()
-    settings = json.loads(next(line for line in card.splitlines() if line.startswith("    {")))
-    stack: StackName = settings["stack"]
-    maker = stack_maker(stack, variant, BASES[variant], weights_of(variant).find())
-    return Trained(folder.name, load_focus(folder / file_of(variant), variant), maker)
+    network = load_focus(folder / file_of(variant), variant)
+    maker = stack_maker(network.stack, variant, BASES[variant], weights_of(variant).find())
+    return Trained(folder.name, network, maker)
 
 
 BASES = {variant: load_meter(variant, weights_of(variant).find()) for variant in SWEEP}

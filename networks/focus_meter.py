@@ -1,6 +1,7 @@
 """METER with attention over focus: its encoder looks at a bokeh stack, its decoder stays."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -43,6 +44,9 @@ class Features:
         return self.deepest, self.sixteenth, self.eighth, self.quarter
 
 
+StackName = Literal["own", "light", "exact", "sharp"]
+"""Who makes stacks: own blurs by METER's own depth, light is the generator without depth, exact
+blurs by the true depth, and sharp not at all."""
 SWEEP: dict[MeterVariant, tuple[float, ...]] = {
     "kitti": (20.0, 40.0, 60.0),
     "nyu": (4.0, 8.0, 12.0),
@@ -58,10 +62,15 @@ STEPS = (1, 2, 4)
 class MeterFocus(nn.Module):
     """The blocks that METER gets: one for each of three sizes of its features. Trained alone."""
 
-    def __init__(self, variant: MeterVariant) -> None:
-        """Make untrained blocks for a set of METER's weights."""
+    def __init__(self, variant: MeterVariant, stack: StackName = "own") -> None:
+        """Make untrained blocks.
+
+        Args:
+            variant: METER's weights that they are for.
+            stack: who makes the stacks that they are taught with, and so want to see.
+        """
         super().__init__()
-        self.variant = variant
+        self.variant, self.stack = variant, stack
         unit = SWEEP[variant][-1]
         self.blocks = nn.ModuleList(
             FocusBlock(FocusSettings(width, heads=4, expansion=2, unit=unit)) for width in WIDTHS

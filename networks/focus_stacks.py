@@ -8,10 +8,13 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from recon.errors import DataError
 from recon.evidence.store import digest
 from recon.files import sha256
 from recon.networks.bokeh_from_depth import FromDepth
 from recon.networks.bokeh_generator import BokehGenerator
+from recon.networks.bokeh_light import LightBokeh
+from recon.networks.focus_meter import SWEEP, StackName
 from recon.networks.meter_canvas import TRAINING, Canvas, MeterVariant
 from recon.networks.meter_network import MeterXxs
 from recon.types import Camera, DepthMap
@@ -25,10 +28,18 @@ class StackMaker(abc.ABC):
     """From a photo, and its depth if that is known, to a stack at the size of METER's input."""
 
     @abc.abstractmethod
+    def identity(self) -> str:
+        """Return a digest of all that its stacks depend on, but for the photo."""
+
+    @abc.abstractmethod
     def frames(
         self, canvas: Canvas, pixels: UInt8[Tensor, "h w 3"], depth: DepthMap | None
     ) -> Stack:
-        """Return the photo as it lies on the canvas, and through each lens."""
+        """Return the photo as it lies on the canvas, and through each lens.
+
+        Raises:
+            DataError: it needs the true depth, and there is none.
+        """
 
 
 @final
@@ -37,6 +48,10 @@ class Generated(StackMaker):
 
     def __init__(self, generator: BokehGenerator, strengths: tuple[float, ...]) -> None:
         self.generator, self.strengths = generator, strengths
+
+    def identity(self) -> str:
+        """Digest the generator and the strengths."""
+        return digest(self.generator.identity(), repr(self.strengths))
 
     def frames(
         self, canvas: Canvas, pixels: UInt8[Tensor, "h w 3"], depth: DepthMap | None
@@ -52,11 +67,19 @@ class Exact(StackMaker):
     def __init__(self, strengths: tuple[float, ...]) -> None:
         self.strengths = strengths
 
+    def identity(self) -> str:
+        """Digest the strengths."""
+        return digest("exact", repr(self.strengths))
+
     def frames(
         self, canvas: Canvas, pixels: UInt8[Tensor, "h w 3"], depth: DepthMap | None
     ) -> Stack:
         """Blur by the true depth."""
-        assert depth is not None
+        if depth is None:
+            raise DataError(
+                "attention that was taught with stacks by exact depth wants to see such stacks, "
+                "which nobody has of a photo. Train with --stack own."
+            )
         known = canvas.inputs(depth)
         return _stacked(canvas, pixels, FromDepth(lambda *_: known, "truth"), self.strengths)
 
@@ -67,6 +90,10 @@ class Sharp(StackMaker):
 
     def __init__(self, count: int) -> None:
         self.count = count
+
+    def identity(self) -> str:
+        """Digest the number of frames."""
+        return digest("sharp", repr(self.count))
 
     def frames(
         self, canvas: Canvas, pixels: UInt8[Tensor, "h w 3"], depth: DepthMap | None
@@ -98,9 +125,33 @@ class OwnDepth:
         return DepthMap(torch.where(valid, z, 0.0), valid)
 
 
-def own_maker(variant: MeterVariant, base: MeterXxs, weights: Path) -> FromDepth:
-    """Return the maker that blurs by METER's own depth."""
-    return FromDepth(OwnDepth(variant, base), digest(variant, sha256(weights)))
+def stack_maker(
+    name: StackName,
+    variant: MeterVariant,
+    base: MeterXxs,
+    weights: Path,
+    strengths: tuple[float, ...] | None = None,
+) -> StackMaker:
+    """Return the maker of stacks of a name.
+
+    Args:
+        name: of the maker.
+        variant: of METER.
+        base: with its weights.
+        weights: their file, which identifies them.
+        strengths: K of the lenses in px·m of METER's input; the variant's sweep where None.
+    """
+    k = SWEEP[variant] if strengths is None else strengths
+    match name:
+        case "own":
+            own = FromDepth(OwnDepth(variant, base), digest(variant, sha256(weights)))
+            return Generated(own, k)
+        case "light":
+            return Generated(LightBokeh(), k)
+        case "exact":
+            return Exact(k)
+        case "sharp":
+            return Sharp(len(k))
 
 
 def _stacked(

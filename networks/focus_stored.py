@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 import safetensors
 from safetensors.torch import load_file, save_file
@@ -11,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from recon.errors import DataError, first_line
 from recon.evidence.weights import Weights
 from recon.files import replacing
-from recon.networks.focus_meter import SWEEP, MeterFocus
+from recon.networks.focus_meter import SWEEP, MeterFocus, StackName
 from recon.networks.focus_scenes import FIRST, TRIED
 from recon.networks.focus_training import FocusFigures, FocusTrainSettings
 from recon.networks.meter_canvas import MeterVariant
@@ -20,6 +21,7 @@ CARD = "bokeh_depth.md"
 MADE = {"kitti": "streets seen from a car", "nyu": "still lifes"}
 TAUGHT = {
     "own": "METER's own depth",
+    "light": "the light generator, which is not told depth",
     "exact": "the exact depth, so that the stacks tell more than one photo does",
     "sharp": "nobody: all frames were the photo itself",
 }
@@ -45,7 +47,8 @@ def save_focus(network: MeterFocus, path: Path) -> None:
     """Write weights and what they are for, whole or not at all."""
     tensors = {name: one.contiguous() for name, one in network.state_dict().items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, {"base": f"meter-{network.variant}"})
+        about = {"base": f"meter-{network.variant}", "stack": network.stack}
+        save_file(tensors, temporary, about)
 
 
 def load_focus(path: Path, variant: MeterVariant) -> MeterFocus:
@@ -59,14 +62,19 @@ def load_focus(path: Path, variant: MeterVariant) -> MeterFocus:
     network = MeterFocus(variant)
     try:
         with safetensors.safe_open(path, "pt") as file:
-            base = (file.metadata() or {}).get("base")
+            about = file.metadata() or {}
         tensors = load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise DataError(
             f"{expected}, found no safetensors ({first_line(error)}). Train again."
         ) from error
+    base = about.get("base", "nothing that they name")
     if base != f"meter-{variant}":
-        raise DataError(f"{expected}, found some for {base or 'nothing that they name'}.")
+        raise DataError(f"{expected}, found some for {base}.")
+    stack = next((name for name in get_args(StackName) if name == about.get("stack", "own")), None)
+    if stack is None:
+        raise DataError(f"{expected}, found some for stacks by {about['stack']}.")
+    network.stack = stack
     try:
         network.load_state_dict(tensors)
     except (RuntimeError, KeyError) as error:

@@ -1,7 +1,6 @@
 """Teaches METER's attention over focus, by photos whose depth is known; METER itself stays."""
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal, final
 
 import torch
@@ -11,13 +10,11 @@ from recon.errors import UsageError
 from recon.networks.course import Course, check_schedule
 from recon.networks.focus_examples import NEAREST, Examples
 from recon.networks.focus_losses import distillation, edge_guided, scale_invariant_log
-from recon.networks.focus_meter import SWEEP, MeterFocus
-from recon.networks.focus_stacks import Exact, Generated, Sharp, StackMaker, own_maker
+from recon.networks.focus_meter import MeterFocus, StackName
 from recon.networks.meter_canvas import TRAINING, MeterVariant
 from recon.networks.meter_network import MeterXxs
 
 Base = Literal["meter-kitti", "meter-nyu"]
-StackName = Literal["own", "exact", "sharp"]
 JUDGE_EVERY = 50
 """Steps."""
 
@@ -47,8 +44,9 @@ class FocusTrainSettings:
     rgbd: tuple[str, ...] = ()
     """Folders of your own photos with depth in metres, in any format that recon reads; added."""
     stack: StackName = "own"
-    """Who blurs: own by METER's own depth, exact by the true depth, sharp nobody, which tells what
-    the same training brings without bokeh."""
+    """Who blurs: own by METER's own depth, light the generator without depth that comes with recon,
+    exact by the true depth, which only training has; sharp nobody, to tell what the same training
+    brings without bokeh."""
     steps: int = 1_500
     """Optimisation steps."""
     cycle: int = 1_500
@@ -109,7 +107,7 @@ class FocusTraining(Course[FocusTrainSettings, MeterFocus]):
         return FocusTrainSettings(**plain | parts)
 
     def _beginning(self) -> MeterFocus:
-        return MeterFocus(self.settings.variant)
+        return MeterFocus(self.settings.variant, self.settings.stack)
 
     def _losses(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return the three losses, and AbsRel with and without the attention."""
@@ -155,19 +153,6 @@ def judge(
     return FocusFigures(
         len(held), float(torch.cat(errors).mean()), float(abs_rel(held.base, held).mean())
     )
-
-
-def stack_maker(
-    name: StackName, variant: MeterVariant, base: MeterXxs, weights: Path
-) -> StackMaker:
-    """Return the maker of stacks of a name."""
-    match name:
-        case "own":
-            return Generated(own_maker(variant, base, weights), SWEEP[variant])
-        case "exact":
-            return Exact(SWEEP[variant])
-        case "sharp":
-            return Sharp(len(SWEEP[variant]))
 
 
 def log_depth(

@@ -213,6 +213,9 @@ def test_weights_of_another_encoder_are_refused_by_name_and_shape(tmp_path: Path
     save_file(tensors, path, {"base": "meter-nyu"})
     with pytest.raises(DataError, match=r"found others .*"):
         load_focus(path, "nyu")
+    save_file(tensors, path, {"base": "meter-nyu", "stack": "drawn"})
+    with pytest.raises(DataError, match="found some for stacks by drawn"):
+        load_focus(path, "nyu")
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(DataError, match="nothing that they name"):
         load_focus(path, "nyu")
@@ -240,6 +243,26 @@ def test_without_blur_or_training_depth_is_meters(variant: str, tmp_path: Path) 
     torch.testing.assert_close(untrained.depth.z, meter.z, rtol=1e-4, atol=1e-5)
     assert untrained.confidence is not None
     assert torch.equal(untrained.confidence, untrained.depth.valid.float())
+
+
+def test_the_prior_makes_the_stacks_that_its_weights_were_taught_with(tmp_path: Path) -> None:
+    made = bokeh_depth("bokeh-depth-nyu", tmp_path, 1)
+    assert made.weights is not None
+    network = load_focus(made.weights, "nyu")
+    found = {}
+    for stack in ("own", "light", "sharp"):
+        network.stack = stack
+        save_focus(network, made.weights)
+        prior = choose_prior(made)
+        found[prior.identity()] = prior.predict(FRAMES[0]).depth.z
+    assert len(found) == 3
+    own, light, sharp = found.values()
+    assert not torch.equal(own, light)
+    assert not torch.equal(own, sharp)
+    network.stack = "exact"
+    save_focus(network, made.weights)
+    with pytest.raises(DataError, match="which nobody has of a photo"):
+        choose_prior(made).predict(FRAMES[0])
 
 
 def test_strengths_below_zero_are_refused() -> None:

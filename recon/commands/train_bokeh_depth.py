@@ -16,12 +16,12 @@ from recon.errors import UsageError
 from recon.files import write_text
 from recon.networks.focus_examples import Photograph, examples, photographs
 from recon.networks.focus_scenes import FIRST, TRIED, rendered
+from recon.networks.focus_stacks import stack_maker
 from recon.networks.focus_stored import CARD, file_of, focus_card, save_focus
 from recon.networks.focus_training import (
     FocusTraining,
     FocusTrainSettings,
     judge,
-    stack_maker,
 )
 from recon.networks.meter_canvas import load_meter, weights_of
 

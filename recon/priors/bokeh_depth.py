@@ -16,7 +16,7 @@ from recon.evidence.store import digest
 from recon.files import sha256
 from recon.networks.bokeh_generator import check_strengths
 from recon.networks.focus_meter import SWEEP, Features, MeterFocus
-from recon.networks.focus_stacks import Generated, Sharp, StackMaker, own_maker
+from recon.networks.focus_stacks import Sharp, StackMaker, stack_maker
 from recon.networks.focus_stored import focus_weights_of, load_focus
 from recon.networks.meter_canvas import Canvas, MeterVariant, load_meter, weights_of
 from recon.networks.meter_network import MeterXxs
@@ -30,7 +30,7 @@ APART = 0.1
 
 @final
 class BokehDepth(DepthPrior):
-    """METER with attention over focus, and the stack by METER's own depth."""
+    """METER with attention over focus, and stacks by the maker that it was taught with."""
 
     def __init__(
         self,
@@ -66,8 +66,8 @@ class BokehDepth(DepthPrior):
         return True
 
     def identity(self) -> str:
-        """Digest both weights, the strengths and this file's version."""
-        return digest(self.name, VERSION, *self._checksums, repr(self.strengths))
+        """Digest both weights, the maker of stacks, the strengths and this file's version."""
+        return digest(self.name, VERSION, *self._checksums, self._maker.identity())
 
     def predict(self, frame: Frame) -> PriorDepth:
         """Return metres; not valid where METER's training camera would not have looked.
@@ -81,8 +81,8 @@ class BokehDepth(DepthPrior):
         with torch.no_grad():
             frames = Features.of(base, canvas.normalized(stack)[None])
             alone = frames.first().depth(base)[0, 0]
-            blurred = any(strengths)
-            seen = network(frames, torch.tensor([strengths])) if blurred else frames.first()
+            alike = len(strengths) == 1
+            seen = frames.first() if alike else network(frames, torch.tensor([strengths]))
             depth = canvas.depth(seen.depth(base)[0, 0])
         trust = torch.where(depth.valid, agreement(depth.z, canvas.depth(alone).z), 0.0)
         return PriorDepth(depth, trust)
@@ -100,7 +100,8 @@ class BokehDepth(DepthPrior):
         wide = tuple(strength for strength in self.strengths if strength > 0)
         if not wide:
             return Sharp(0)
-        return Generated(own_maker(self.variant, self._networks[1], self.base), wide)
+        network, base = self._networks
+        return stack_maker(network.stack, self.variant, base, self.base, wide)
 
 
 def bokeh_depth(variant: MeterVariant, given: Path | None) -> BokehDepth:
