@@ -32,11 +32,13 @@ from recon.evidence.coc import CocMap
 from recon.networks.estimator import SiameseEstimator
 from recon.networks.fusion import inverse_depth
 from recon.networks.photographs import noisy
+from recon.networks.slice_order import ordered_lenses
 from recon.networks.stack_depth import between, stack_depth
 from recon.networks.stored import PACKAGED
 from recon.optics import signed_coc, stated_lens
 from recon.priors.siamese import metres
 from recon.srgb import to_linear, to_srgb
+from recon.stack_alignment import align
 from recon.types import ThinLens
 
 PLANES = torch.linspace(1 / 10, 2.0, 115)
@@ -210,24 +212,36 @@ def with_noise(pixels: Tensor, photons: float, seed: int) -> Tensor:
 
 
 def on_real(folder: Path, estimator: SiameseEstimator) -> dict[str, Any]:
-    """Compare, over a real stack, where blur is least with where sharpness is largest."""
+    """Compare, over a real stack, where blur is least with where sharpness is largest.
+
+    `within_2` is of each slice's own circles of confusion, `within_2_of_stack` of all slices
+    together, of whose lenses nothing is known but the order.
+    """
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".png", ".jpeg"))
-    sizes, energies = [], []
+    photos = []
     for path in paths:
         image = cv2.imread(str(path))[..., ::-1]
-        scale = 320 / image.shape[1]
-        size = (320, round(scale * image.shape[0]))
-        pixels = torch.from_numpy(cv2.resize(image, size, interpolation=cv2.INTER_AREA).copy())
-        sizes.append(estimator.estimate(pixels).size.numpy())
-        energies.append(sharpness(pixels))
-    energy = np.stack(energies)
+        size = (320, round(320 / image.shape[1] * image.shape[0]))
+        photos.append(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    alignment = align(photos, [path.name for path in paths])
+    slices = [torch.from_numpy(alignment.warped(i, one).copy()) for i, one in enumerate(photos)]
+    maps = [estimator.estimate(pixels) for pixels in slices]
+    energy = np.stack([sharpness(pixels) for pixels in slices])
     textured = energy.max(0) > np.median(energy.max(0))
-    blurred = np.stack([cv2.GaussianBlur(size, (0, 0), 2.0) for size in sizes])
-    apart = np.abs(blurred.argmin(0) - energy.argmax(0))[textured]
+    blurred = np.stack([cv2.GaussianBlur(one.size.numpy(), (0, 0), 2.0) for one in maps])
+    lenses = ordered_lenses(maps)
+    inverse = stack_depth(slices, maps, lenses, between(lenses)).inverse
+    focus = torch.stack([lens.inverse_focus for lens in lenses])[:, None, None]
+    nearest = (focus - inverse).abs().argmin(0).numpy()
+    apart, of_stack = (
+        np.abs(best - energy.argmax(0))[textured] for best in (blurred.argmin(0), nearest)
+    )
     return {
         "stack": folder.name,
         "slices": len(paths),
+        "moved_px": round(max(alignment.moved), 1),
         "within_2": round(float((apart <= 2).mean()), 4),
+        "within_2_of_stack": round(float((of_stack <= 2).mean()), 4),
         "median_apart": float(np.median(apart)),
     }
 

@@ -9,7 +9,7 @@ from recon.evidence.coc import CocMap
 from recon.networks.fusion import log_likelihood
 from recon.types import ThinLens
 
-STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
+STEPS = (0.05, 0.07, 0.1, 0.13, 0.18, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
 """px; by how much circles of confusion may change from a slice to the next."""
 COARSER = 4
 """Every so many pixels is asked."""

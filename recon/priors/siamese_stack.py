@@ -80,6 +80,8 @@ def predict_stack(frames: Sequence[Frame], weights: Path) -> StackPrior:
     found = []
     for index, lens in enumerate(lenses):
         notes = []
+        if not known and index == 0:
+            notes.append("no slice states its lens: which end of the stack is nearer is a guess")
         if alignment.moved[index]:
             middle = names[alignment.reference]
             notes.append(f"moved by up to {alignment.moved[index]:.1f} px onto {middle}")
