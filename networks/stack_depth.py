@@ -16,10 +16,11 @@ from recon.networks.stack_misfit import graininess, misfits
 from recon.srgb import to_linear
 from recon.types import ThinLens
 
-ALONE = 0.15
-"""Weight of what a slice says alone, in the mean, beside what they say of one another."""
-NOISE_LEAVES = 1 / 6
-"""Of that weight in much noise, which takes more from a single slice than from all together."""
+ALONE = 0.075
+"""Weight of what the slices of a pair say alone, beside what they say of one another."""
+FADES, FADES_IN_NOISE = 1.0, 2.5
+"""Powers of 2 / slices by which more of them take from it: together they say more and more, and
+noise takes more from a slice alone."""
 LEAST = 5e-4
 """Misfit in linear light below which photos are equal; 8 bits round by more."""
 
@@ -68,7 +69,8 @@ def stack_depth(
     left = misfits(light, lenses, planes)
     # What the best depths leave is noise, and what the lens model does not know.
     unit = float(left.amin(0).median()) + LEAST
-    weight = ALONE / len(pixels) / (1 + graininess(light) * (1 / NOISE_LEAVES - 1))
+    fades = FADES + (FADES_IN_NOISE - FADES) * graininess(light)
+    weight = ALONE * (2 / len(pixels)) ** fades
     costs = left / unit - weight * log_likelihood(maps, lenses, planes)
     place = refined(aggregated(costs, _guide(pixels, lenses, planes[left.argmin(0)])))
     return StackDepth(planes[0] + place * (planes[1] - planes[0]), _sure(costs, place))
