@@ -22,7 +22,6 @@ from recon.initialise import initialise, scene_scale
 from recon.losses.functional import photometric
 from recon.memory import peak_memory_bytes
 from recon.model import Model
-from recon.optics import round_blur
 from recon.order import ViewOrder
 from recon.parts import choose_parts
 from recon.parts_optimizer import PartsOptimizer
@@ -32,6 +31,7 @@ from recon.run import Run
 from recon.sights import Sights
 from recon.stopwatch import Stopwatch
 from recon.supervise import Objective, Sample
+from recon.through_lens import through_lens
 from recon.types import Capture, ThinLens, View
 
 DEGREES_PER_FIT = 25
@@ -195,16 +195,16 @@ class Fitting:
             self.rasterizer,
             camera,
             taken_as=view,
-            lens=None if lens is None else round_blur(lens),
             sh_degree=min(self.settings.sh_degree, int(share * DEGREES_PER_FIT)),
         )
+        seen = render if lens is None else through_lens(render, lens)
         scene = self.model.gaussians
         neighbour = None
         if Need.NEIGHBOUR in self.objective.needs:
             neighbour = self.glances.beside(index, camera, self.step)
             self.glances.put(index, camera, render)
         return Sample(
-            self.step, view, sight.photo, sight.valid, render, scene, self.scale,
+            self.step, view, sight.photo, sight.valid, seen, scene, self.scale,
             sight.evidence, share, neighbour, lens,
         )  # fmt: skip
 
@@ -216,9 +216,9 @@ class Fitting:
                 self.rasterizer,
                 self.parts.poses.camera(sight.view),
                 taken_as=sight.view,
-                lens=round_blur(lens(sight.view)),
             )
-        return float(photometric(drawn.color, sight.photo, sight.valid).loss)
+            seen = through_lens(drawn, lens(sight.view))
+        return float(photometric(seen.color, sight.photo, sight.valid).loss)
 
     def _record(self, sample: Sample, parts: dict[str, float], share: float) -> Progress:
         with torch.no_grad():

@@ -17,9 +17,6 @@ from recon.types import Camera, Exif, ThinLens
 
 REFERENCE_WIDTH = 360
 """px; blurs that are chosen for scenes are meant for photos of this width, and scale with it."""
-DISC_LIKE = 1.12
-"""A Gaussian is most like a disc, in photos whose spectra fall as 1/frequency, when its sigma is so
-many times that of the disc's own variance: least squares of their transfer functions."""
 NEAREST = 1e-6
 """Depths must exceed this, in the unit of the scene, to have a circle of confusion."""
 
@@ -141,15 +138,6 @@ def f_number_of(lens: ThinLens, camera: Camera, sensor_width_mm: float = 36.0) -
     to_sensor = _to_sensor_mm(camera, sensor_width_mm) / 1000
     focal_length = 1 / (1 / to_sensor + float(lens.inverse_focus))
     return focal_length * camera.fx / open_strength(lens)
-
-
-def round_blur(lens: ThinLens) -> ThinLens:
-    """Return what to widen Gaussians with, so that they look most as through a lens' round hole.
-
-    Widened by the lens itself they have its disc's variance, which blurs photos too little: see
-    `DISC_LIKE`.
-    """
-    return ThinLens(DISC_LIKE * lens.strength, lens.inverse_focus)
 
 
 def open_strength(lens: ThinLens) -> float:

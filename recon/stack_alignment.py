@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Bool, Float64, UInt8
 
 from recon.errors import DataError, first_line
 
@@ -51,6 +51,14 @@ class Alignment:
             pixels, matrix, (width, height), flags=how, borderMode=cv2.BORDER_REFLECT_101
         )
         return seen
+
+    def seen(self, index: int, height: int, width: int) -> Bool[np.ndarray, "h w"]:
+        """Return which pixels of the reference a slice of that size saw."""
+        rows, columns = np.mgrid[0:height, 0:width] + 0.5
+        at = self.homographies[index] @ np.stack([columns, rows, np.ones_like(rows)]).reshape(3, -1)
+        x, y = at[:2] / at[2]
+        inside: np.ndarray = (x > 0.5) & (x < width - 0.5) & (y > 0.5) & (y < height - 0.5)
+        return inside.reshape(height, width) if self.moved[index] else np.ones_like(rows, bool)
 
 
 def align(slices: Sequence[UInt8[np.ndarray, "h w 3"]], names: Sequence[str]) -> Alignment:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -20,12 +19,13 @@ from recon.datasets.source import ReadOptions
 from recon.errors import DataError, UsageError
 from recon.exif_lens import ExifLens
 from recon.fit import Fitting
-from recon.optics import DISC_LIKE, aperture_diameter, camera_lens, thin_lens
+from recon.optics import aperture_diameter, camera_lens, thin_lens
 from recon.parts import PartSettings
 from recon.photo_lens import SEARCHES
 from recon.raster.interface import Render
 from recon.raster.reference import ReferenceRasterizer
 from recon.run import create
+from recon.through_lens import through_lens
 from recon.types import Capture, Exif, ThinLens, View
 
 TAGS = {Base.FNumber: 2.0, Base.FocalLength: 50.0, Base.SubjectDistance: 3.5}
@@ -132,7 +132,7 @@ def test_a_focus_that_no_tag_tells_is_found_in_the_scene(one_thread: None) -> No
     assert math.isclose(float(lens.rates()["searches"]), 0)
 
 
-def test_a_fit_draws_its_photos_through_the_round_blur_of_their_lenses(
+def test_a_fit_draws_its_photos_through_their_lenses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = photographed(tmp_path / "data", TAGS)
@@ -141,13 +141,15 @@ def test_a_fit_draws_its_photos_through_the_round_blur_of_their_lenses(
     ).resolved()
     found = capture_of(settings)
     run = create(tmp_path / "run", settings, {"data_fingerprint": fingerprint(found)})
-    drawn, render = [], ReferenceRasterizer.render
+    drawn = []
 
-    def watched(self: ReferenceRasterizer, *arguments: Any, **options: Any) -> Render:
-        drawn.append(float(options["lens"].strength.detach()) / arguments[1].fx)
-        return render(self, *arguments, **options)
+    def watched(render: Render, lens: ThinLens) -> Render:
+        camera = found.train[0].camera
+        fx = camera.fx * render.color.shape[1] / camera.width
+        drawn.append(float(lens.strength.detach()) / fx)
+        return through_lens(render, lens)
 
-    monkeypatch.setattr(ReferenceRasterizer, "render", watched)
+    monkeypatch.setattr("recon.fit.through_lens", watched)
     fitting = Fitting(run, settings, found, ReferenceRasterizer())
     before = [plane.detach().clone() for plane in list(fitting.parts.lens.tensors().values())[1:]]
     assert fitting.optimise(lambda progress: None, lambda: False)
@@ -155,5 +157,5 @@ def test_a_fit_draws_its_photos_through_the_round_blur_of_their_lenses(
     assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert "by EXIF" in fitting.parts.lens.found()
     apertures = (0.0125, 0.025)
-    assert all(any(a == pytest.approx(DISC_LIKE * told) for told in apertures) for a in drawn)
+    assert all(any(a == pytest.approx(told) for told in apertures) for a in drawn)
     assert len(drawn) >= 4

@@ -2,22 +2,17 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import minimize_scalar
-from scipy.special import j1
 
 from recon.errors import UsageError
 from recon.optics import (
-    DISC_LIKE,
     camera_lens,
     f_number_of,
     hyperfocal_distance,
     photographic_lens,
-    round_blur,
     sharp_range,
     signed_coc,
     thin_lens,
@@ -182,19 +177,3 @@ def test_sharpness_needs_a_bound(bound):
     for function in (sharp_range, hyperfocal_distance):
         with pytest.raises(UsageError, match="expected"):
             function(thin_lens(10.0, 2.0), bound)
-
-
-def test_the_gaussian_most_like_a_disc():
-    """Least squares between transfer functions, each octave of frequency counting the same."""
-    log_x = np.linspace(math.log(1e-3), math.log(3e2), 200_000)
-    x = np.exp(log_x)  # pi times diameter times frequency
-
-    def unlike(widening: float) -> float:
-        gaussian = np.exp(-((widening * x) ** 2) / 8)
-        return float(np.trapezoid((2 * j1(x) / x - gaussian) ** 2, log_x))
-
-    best = minimize_scalar(unlike, bounds=(0.5, 2.0), method="bounded").x
-    assert pytest.approx(best, abs=0.005) == DISC_LIKE
-    lens = thin_lens(20.0, 3.0)
-    assert float(round_blur(lens).strength) == pytest.approx(20 * DISC_LIKE)
-    assert float(round_blur(lens).inverse_focus) == float(lens.inverse_focus)

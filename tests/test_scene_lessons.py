@@ -4,18 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from stacks import write_stack
 
 from recon.commands.train_siamese import TrainSiamese
-from recon.datasets.synthetic import writer
-from recon.datasets.synthetic.camera import Pinhole
-from recon.datasets.synthetic.lens import framing
-from recon.datasets.synthetic.painted import paint
-from recon.datasets.synthetic.points import Points
-from recon.datasets.synthetic.rig import Pose
-from recon.defocus import blur
 from recon.errors import DataError, UsageError
 from recon.networks.rerendering import rerender
 from recon.networks.siamese_coc import Lenses, SiameseNetwork
@@ -29,41 +22,6 @@ SIDE = 48
 TURNS = Turns(first=300, scene=30, network=4, max_gaussians=2000)
 SHORT = Turns(first=60, scene=20, network=2, max_gaussians=1000)
 SETTINGS = TrainSettings(mode="siamese", steps=4, pairs=1, side=SIDE, turns=SHORT)
-PLANES = (0.8, 1.2, 1.8)
-
-
-def write_stack(folder: Path, seed: int = 2, *, wide: int = 80, silent: bool = False) -> Path:
-    """Write a focal stack that our own operator blurred, so that no ray tracer is needed."""
-    random = np.random.default_rng(seed)
-    high = 64
-    painted = paint(random, high, wide)
-    pinhole = Pinhole(1.2 * wide, wide, high)
-    light, near = torch.from_numpy(painted.light), torch.from_numpy(painted.nearness)
-    (folder / "images").mkdir(parents=True)
-    (folder / "depth").mkdir()
-    depth = (1 / near).numpy()
-    writer.write_depth(folder / "depth/all.png", depth, 1 / 4096)
-    frames = []
-    for index, focus in enumerate(PLANES):
-        plane = float(near.quantile(0.5)) * focus
-        lens = framing(pinhole, 0.3, 1 / plane, 36.0)
-        coc = lens.strength(pinhole) * (plane - near)
-        photo = writer.to_photo(blur(light, coc, encoded=False).numpy())
-        path = f"images/{index}.jpg"
-        writer.write_photo(folder / path, photo, 95, None if silent else lens)
-        entry = writer.frame(Pose(path, "", 0.0, np.eye(4)), path, "depth/all.png")
-        entry |= {"depth_unit_scale_factor": 1 / 4096}
-        frames.append(entry if silent else entry | writer.lens_tags(lens, pinhole))
-    rows, columns = (random.integers(0, n, 400) for n in (high, wide))
-    z = depth[rows, columns]
-    x, y = ((columns + 0.5 - wide / 2) * z, (rows + 0.5 - high / 2) * z)
-    positions = np.stack([x / pinhole.focal_length, y / pinhole.focal_length, z], 1)
-    colors = writer.to_photo(painted.light)[rows, columns]
-    writer.write_points(folder / "sparse_pc.ply", Points(positions, colors))
-    names = [frame["file_path"] for frame in frames]
-    split = {"train_filenames": names, "test_filenames": []}
-    writer.write_transforms(folder / "transforms.json", pinhole, frames, {}, split)
-    return folder
 
 
 @pytest.fixture(scope="module")

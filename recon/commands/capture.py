@@ -8,6 +8,7 @@ from pathlib import Path
 
 import recon
 from recon import checkpoint
+from recon.aligned_stack import with_aligned_slices
 from recon.checkpoint import Checkpoint
 from recon.commands.progress import counting
 from recon.config import FitSettings
@@ -55,7 +56,7 @@ def capture_of(settings: FitSettings, *, start_points: bool = True, quiet: bool 
         ResourceError: what would find points needs what is not there.
     """
     path, options = resolve(settings.data), settings.read
-    capture = read_capture(path, options, start_points=start_points)
+    capture = with_aligned_slices(read_capture(path, options, start_points=start_points))
     if not (start_points and capture.train):
         return capture
     counter = partial(counting, quiet=quiet)
