@@ -43,7 +43,7 @@ def test_a_lens_that_breathes_is_undone_before_a_fit(still: Path, breathing: Pat
             return float(apart[use].abs().mean())
 
         if isinstance(view.photo, MovedPhoto):
-            assert off(view.photo) < 0.5 * off(before.photo)
+            assert off(view.photo) < 0.7 * off(before.photo)
         else:
             assert off(view.photo) == 0.0
     assert sum(isinstance(view.photo, MovedPhoto) for view in found.train) == 2
