@@ -271,9 +271,11 @@ def test_strengths_below_zero_are_refused() -> None:
 
 
 def test_agreement_falls_with_the_ratio_of_depths() -> None:
-    z, other = torch.tensor([[2.0, 2.0, 0.0]]), torch.tensor([[2.0, 2.0 * 1.1, 3.0]])
-    expected = torch.tensor([[1.0, float(torch.tensor(1.1).log().mul(-10).exp()), 0.0]])
+    z = torch.tensor([[2.0, 5.0, 7.0, 2.0, 0.0]])
+    other = 1.7 * torch.tensor([[2.0, 5.0, 7.0, 2.0 * 1.1, 3.0]])
+    expected = torch.tensor([[1.0, 1.0, 1.0, float(torch.tensor(1.1).log().mul(-10).exp()), 0.0]])
     torch.testing.assert_close(agreement(z, other), expected)
+    assert not bool(agreement(torch.zeros(2, 2), torch.ones(2, 2)).any())
 
 
 def test_the_largest_lens_blurs_a_street_by_a_readable_amount() -> None:

@@ -22,7 +22,7 @@ from recon.networks.meter_canvas import Canvas, MeterVariant, load_meter, weight
 from recon.networks.meter_network import MeterXxs
 from recon.priors.interface import DepthPrior, Frame, PriorDepth
 
-VERSION = "1"
+VERSION = "2"
 """Of the code around the networks; results of another are not reused."""
 APART = 0.1
 """Log depth by which the base and the attention differ where confidence is 1/e."""
@@ -72,8 +72,8 @@ class BokehDepth(DepthPrior):
     def predict(self, frame: Frame) -> PriorDepth:
         """Return metres; not valid where METER's training camera would not have looked.
 
-        Its confidence is exp(-|ln z - ln z_base| / 0.1): where blur moves depth far from what the
-        base says of the sharp photo, one of them is wrong.
+        Its confidence is exp(-|ln z - ln z_base - m| / 0.1), m the median of the difference: where
+        blur moves depth far from what the base says of the sharp photo, one of them is wrong.
         """
         canvas = Canvas(self.variant, frame.camera)
         stack, strengths = self._maker.frames(canvas, frame.pixels, None)
@@ -118,7 +118,12 @@ def bokeh_depth(variant: MeterVariant, given: Path | None) -> BokehDepth:
 
 
 def agreement(z: Float[Tensor, "h w"], other: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
-    """Return 1 where depths are equal, less the more their logarithms differ, 0 where one lacks."""
+    """Return 1 where depths agree, less the more their logarithms differ, 0 where one lacks.
+
+    They may differ by one factor for all, the median's: a fit gives a prior its points' scale.
+    """
     both = (z > 0) & (other > 0)
     apart = torch.where(both, z, 1.0).log() - torch.where(both, other, 1.0).log()
+    if bool(both.any()):
+        apart = apart - apart[both].median()
     return torch.where(both, torch.exp(-apart.abs() / APART), 0.0)
