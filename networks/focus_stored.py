@@ -47,7 +47,8 @@ def save_focus(network: MeterFocus, path: Path) -> None:
     """Write weights and what they are for, whole or not at all."""
     tensors = {name: one.contiguous() for name, one in network.state_dict().items()}
     with replacing(path) as temporary:
-        about = {"base": f"meter-{network.variant}", "stack": network.stack}
+        # One entry: several would be in an order of chance, and equal weights differ as files.
+        about = {"taught": json.dumps({"base": f"meter-{network.variant}", "stack": network.stack})}
         save_file(tensors, temporary, about)
 
 
@@ -62,9 +63,9 @@ def load_focus(path: Path, variant: MeterVariant) -> MeterFocus:
     network = MeterFocus(variant)
     try:
         with safetensors.safe_open(path, "pt") as file:
-            about = file.metadata() or {}
+            about = json.loads((file.metadata() or {}).get("taught", "{}"))
         tensors = load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise DataError(
             f"{expected}, found no safetensors ({first_line(error)}). Train again."
         ) from error

@@ -210,15 +210,24 @@ def test_weights_of_another_encoder_are_refused_by_name_and_shape(tmp_path: Path
         load_focus(path, "kitti")
     tensors = load_file(path)
     tensors["blocks.0.gamma_space_ffn"] = torch.zeros(12)
-    save_file(tensors, path, {"base": "meter-nyu"})
+    save_file(tensors, path, {"taught": '{"base": "meter-nyu"}'})
     with pytest.raises(DataError, match=r"found others .*"):
         load_focus(path, "nyu")
-    save_file(tensors, path, {"base": "meter-nyu", "stack": "drawn"})
+    save_file(tensors, path, {"taught": '{"base": "meter-nyu", "stack": "drawn"}'})
     with pytest.raises(DataError, match="found some for stacks by drawn"):
         load_focus(path, "nyu")
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(DataError, match="nothing that they name"):
         load_focus(path, "nyu")
+
+
+def test_equal_weights_are_equal_files(tmp_path: Path) -> None:
+    path, network = tmp_path / "a.safetensors", MeterFocus("nyu")
+    files = set()
+    for _ in range(8):
+        save_focus(network, path)
+        files.add(path.read_bytes())
+    assert len(files) == 1
 
 
 def test_without_weights_one_is_told_how_to_make_them(monkeypatch: pytest.MonkeyPatch) -> None:
