@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate, pad
 
 from recon.defocus import blur
 from recon.evidence.store import digest
+from recon.evidence.weights import unfilled
 from recon.files import sha256
 from recon.networks.bokeh_generator import BokehGenerator, check_inverse_focus
 from recon.networks.bokeh_network import BokehNetwork
@@ -86,7 +87,7 @@ class LightBokeh(BokehGenerator):
 
     @cached_property
     def _network(self) -> BokehNetwork:
-        network = BokehNetwork()
+        network = unfilled(BokehNetwork)
         load_into(network, self.weights, "bokeh-generator")
         return network.eval()
 

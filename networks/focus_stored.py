@@ -10,7 +10,7 @@ import safetensors
 from safetensors.torch import load_file, save_file
 
 from recon.errors import DataError, first_line
-from recon.evidence.weights import Weights
+from recon.evidence.weights import Weights, unfilled
 from recon.files import replacing
 from recon.networks.focus_meter import SWEEP, MeterFocus, StackName
 from recon.networks.focus_scenes import FIRST, TRIED
@@ -60,7 +60,7 @@ def load_focus(path: Path, variant: MeterVariant) -> MeterFocus:
     """
     maker = f"`recon train bokeh-depth --base meter-{variant}`"
     expected = f"{path}: expected weights that {maker} writes"
-    network = MeterFocus(variant)
+    network = unfilled(lambda: MeterFocus(variant))
     try:
         with safetensors.safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {}).get("taught", "{}"))
@@ -77,7 +77,7 @@ def load_focus(path: Path, variant: MeterVariant) -> MeterFocus:
         raise DataError(f"{expected}, found some for stacks by {about['stack']}.")
     network.stack = stack
     try:
-        network.load_state_dict(tensors)
+        network.load_state_dict(tensors, assign=True)
     except (RuntimeError, KeyError) as error:
         raise DataError(f"{expected}, found others ({first_line(error)}).") from error
     return network.eval()
