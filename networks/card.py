@@ -15,6 +15,20 @@ TAUGHT = {
 }
 
 
+def _data(settings: TrainSettings) -> str:
+    """Say what was learned from."""
+    if settings.stacks:
+        named = ", ".join(f"`{name}`" for name in settings.stacks)
+        scenes = " and pictures that scenes of Gaussians, fitted to them in turn, draw sharp"
+        return f"The focal stacks {named}{scenes if settings.weights.rerender else ''}."
+    return f"""Scenes painted by arithmetic, seed {settings.seed}: a slanted background, perhaps a
+floor, up to 7 polygons, ellipses and bars before it, with fractal, blotted, striped, checked,
+speckled, written or plain patterns, 0.5 to 10 m away. Two planes of focus through one lens, circles of
+confusion up to 14 px, round apertures or irises of 5 to 8 blades. Three in ten pairs
+with photon noise (5 to 3000 photons per pixel), three in ten as JPEG (quality 55 to 96), exposure
+0.4 to 1.3, some grey. {_others(settings)}"""
+
+
 def _others(settings: TrainSettings) -> str:
     """Say what beside painted scenes was learned from."""
     named = ", ".join(f"`{name}`" for name in settings.rgbd)
@@ -56,12 +70,7 @@ whose equations and code are not public.
 
 **Taught by** {TAUGHT[settings.mode]}.
 
-**Data** Scenes painted by arithmetic, seed {settings.seed}: a slanted background, perhaps a floor,
-up to 7 polygons, ellipses and bars before it, with fractal, blotted, striped, checked, speckled,
-written or plain patterns, 0.5 to 10 m away. Two planes of focus through one lens, circles of
-confusion up to 14 px, round apertures or irises of 5 to 8 blades. Three in ten pairs
-with photon noise (5 to 3000 photons per pixel), three in ten as JPEG (quality 55 to 96), exposure
-0.4 to 1.3, some grey. {_others(settings)}
+**Data** {_data(settings)}
 
 **Log** {settings.steps} steps of {settings.pairs} pairs of {settings.side}x{settings.side} px,
 {seconds:.0f} s of processor time on {machine}. At the end: {told}.

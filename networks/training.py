@@ -63,6 +63,8 @@ class TrainSettings:
         if self.stacks and self.mode == "supervised":
             raise UsageError("--stacks are learned from without labels: give --mode siamese too.")
         if self.stacks and self.rgbd:
+            raise UsageError("--stacks and --rgbd are learned from alone: give one of them.")
+        if self.stacks and self.rgbd:
             raise UsageError("--stacks and --rgbd are two sources of photos; give one of them.")
         for name, value in asdict(self.weights).items():
             if not (math.isfinite(value) and value >= 0):

@@ -139,7 +139,9 @@ def test_the_command_keeps_the_scenes_beside_the_network(
     assert (tmp_path / "out/scenes/scene-0/config.json").is_file()
     last = json.loads((tmp_path / "out/metrics.jsonl").read_text().splitlines()[-1])
     assert last["rerender"] > 0
-    assert str(stack) in (tmp_path / "out/siamese_coc.md").read_text()
+    card = (tmp_path / "out/siamese_coc.md").read_text()
+    assert f"**Data** The focal stacks `{stack}` and pictures that scenes" in card
+    assert "painted by arithmetic" not in card
 
 
 def test_captures_that_are_no_stacks_are_named(tmp_path: Path) -> None:
@@ -160,3 +162,5 @@ def test_turns_that_cannot_be_taken_are_refused(wrong: dict[str, float]) -> None
 def test_labels_are_not_taken_from_stacks() -> None:
     with pytest.raises(UsageError, match="without labels: give --mode siamese"):
         replace(SETTINGS, mode="supervised", stacks=("stack",))
+    with pytest.raises(UsageError, match="give one of them"):
+        replace(SETTINGS, stacks=("stack",), rgbd=("photos",))
