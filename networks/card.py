@@ -23,8 +23,8 @@ def _data(settings: TrainSettings) -> str:
         return f"The focal stacks {named}{scenes if settings.weights.rerender else ''}."
     return f"""Scenes painted by arithmetic, seed {settings.seed}: a slanted background, perhaps a
 floor, up to 7 polygons, ellipses and bars before it, with fractal, blotted, striped, checked,
-speckled, written or plain patterns, 0.5 to 10 m away. Two planes of focus through one lens, circles of
-confusion up to 14 px, round apertures or irises of 5 to 8 blades. Three in ten pairs
+speckled, written or plain patterns, 0.5 to 10 m away. Two planes of focus through one lens,
+circles of confusion up to 14 px, round apertures or irises of 5 to 8 blades. Three in ten pairs
 with photon noise (5 to 3000 photons per pixel), three in ten as JPEG (quality 55 to 96), exposure
 0.4 to 1.3, some grey. {_others(settings)}"""
 
