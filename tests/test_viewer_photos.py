@@ -194,8 +194,7 @@ def test_cameras_stand_in_the_scene_and_take_who_clicks_there(visitor):
     assert visitor.value("Photo") == "None: moving freely"
     visitor.check("Click to focus", False)
     visitor.check("All sharp", True)
-    visitor.click(*ahead)
-    visitor.wait(lambda: visitor.value("Photo") == "b.png, held out")
+    visitor.click_until(*ahead, lambda: visitor.value("Photo") == "b.png, held out")
     # Nobody wants to look at the photo from within its camera.
     visitor.wait_for_other_color(*ahead, BLUE)
     visitor.press("Back to the start")

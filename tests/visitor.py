@@ -117,6 +117,19 @@ class Visitor:
             assert time.monotonic() < until, "it did not happen"
             self.page.wait_for_timeout(50)
 
+    def click_until(self, x: float, y: float, happens: Callable[[], bool]) -> None:
+        """Click a place as a person does: again, if for some seconds nothing comes of it.
+
+        What was switched a moment ago may not have reached the page yet.
+        """
+        until = time.monotonic() + PATIENCE
+        while not happens():
+            assert time.monotonic() < until, "it did not happen"
+            self.click(x, y)
+            again = time.monotonic() + PATIENCE / 5
+            while not happens() and time.monotonic() < again:
+                self.page.wait_for_timeout(50)
+
     def wait_for_color(self, x: float, y: float, color: Any, tolerance: float = 12) -> None:
         """Wait until a place of the screen has a colour."""
         until = time.monotonic() + PATIENCE
