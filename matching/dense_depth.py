@@ -14,13 +14,15 @@ from recon.errors import DataError
 from recon.matching.cameras import Cameras
 from recon.matching.pairs import PairOptions, pair_scores
 from recon.matching.plane_sweep import GreyPhoto, photo_costs
-from recon.matching.semi_global import cheapest, smoothed
+from recon.matching.semi_global import Steps, cheapest, smoothed
 from recon.types import Camera, DepthMap, View
 
 FEWEST_POINTS = 30
 """A view that sees fewer points takes the range of depth of all views."""
 RANGE = (0.01, 0.995)
 """Quantiles of the points' depth; beyond them lie single wrong ones."""
+STEPS = Steps(small=0.08, jump=0.6, edge=20.0, least=0.12)
+"""In units of the photos' unlikeness."""
 NEARER, FARTHER = 0.7, 2.0
 """How much nearer and farther than its points a scene may reach."""
 
@@ -128,7 +130,7 @@ def _inverse_depth(
     moves = (1 / near - 1 / far) * base * photo.camera.fx
     count = int(min(max(moves, options.fewest_planes), options.most_planes))
     planes = np.linspace(1 / far, 1 / near, count)
-    costs = smoothed(photo_costs(photo, others, planes), photo.grey)
+    costs = smoothed(photo_costs(photo, others, planes), photo.grey, STEPS)
     return cheapest(costs, planes.astype(np.float32))
 
 

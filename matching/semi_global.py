@@ -1,18 +1,27 @@
 """Costs of depths, smoothed along lines of the photo: flat areas follow what surrounds them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float32
 
-SMALL_STEP = 0.08
-"""Cost of a change of one depth to the next, as on slanted surfaces."""
-JUMP = 0.6
-"""Cost of any larger change, where the photo does not change as well."""
-EDGE = 20.0
-"""A jump where grey changes by d, 0 to 1, costs 1 / (1 + EDGE d) of it."""
+
+@dataclass(frozen=True)
+class Steps:
+    """What it costs to change the depth from a pixel to its neighbour."""
+
+    small: float
+    """By one depth to the next, as on slanted surfaces."""
+    jump: float
+    """By more, where the photo does not change as well."""
+    edge: float
+    """A jump where grey changes by d, 0 to 1, costs 1 / (1 + edge d) of it."""
+    least: float
+    """But no jump costs less than this."""
 
 
 def smoothed(
-    costs: Float32[np.ndarray, "h w d"], grey: Float32[np.ndarray, "h w"]
+    costs: Float32[np.ndarray, "h w d"], grey: Float32[np.ndarray, "h w"], steps: Steps
 ) -> Float32[np.ndarray, "h w d"]:
     """Return the sums of the cheapest paths from four sides to each pixel and depth.
 
@@ -20,12 +29,12 @@ def smoothed(
     and columns.
     """
     total = np.zeros_like(costs)
-    _add_paths(costs, grey, total)
-    _add_paths(costs[::-1], grey[::-1], total[::-1])
+    _add_paths(costs, grey, steps, total)
+    _add_paths(costs[::-1], grey[::-1], steps, total[::-1])
     across = np.ascontiguousarray(costs.transpose(1, 0, 2))
     sideways = np.zeros_like(across)
-    _add_paths(across, grey.T, sideways)
-    _add_paths(across[::-1], grey.T[::-1], sideways[::-1])
+    _add_paths(across, grey.T, steps, sideways)
+    _add_paths(across[::-1], grey.T[::-1], steps, sideways[::-1])
     total += sideways.transpose(1, 0, 2)
     return total
 
@@ -33,6 +42,7 @@ def smoothed(
 def _add_paths(
     costs: Float32[np.ndarray, "n m d"],
     grey: Float32[np.ndarray, "n m"],
+    steps: Steps,
     total: Float32[np.ndarray, "n m d"],
 ) -> None:
     """Add the costs of the paths from the first line down, in place."""
@@ -41,10 +51,10 @@ def _add_paths(
     for line in range(1, len(costs)):
         cheapest = before.min(axis=1, keepdims=True)
         change = np.abs(grey[line] - grey[line - 1])[:, None]
-        jump = np.maximum(JUMP / (1 + EDGE * change), 1.5 * SMALL_STEP)
+        jump = np.maximum(steps.jump / (1 + steps.edge * change), steps.least)
         path = np.minimum(before, cheapest + jump)
-        np.minimum(path[:, 1:], before[:, :-1] + SMALL_STEP, out=path[:, 1:])
-        np.minimum(path[:, :-1], before[:, 1:] + SMALL_STEP, out=path[:, :-1])
+        np.minimum(path[:, 1:], before[:, :-1] + steps.small, out=path[:, 1:])
+        np.minimum(path[:, :-1], before[:, 1:] + steps.small, out=path[:, :-1])
         path += costs[line] - cheapest
         total[line] += path
         before = path

@@ -8,24 +8,22 @@ Which seeds are for what was decided before anything was trained, and no seed is
   nothing else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from recon.datasets.synthetic.painted import Painted
-from recon.datasets.synthetic.places import still_life_place, street_places
+from recon.datasets.synthetic.places import Place
 from recon.errors import DataError, first_line
 from recon.files import replacing
+from recon.networks.place_files import of_still_lifes, of_streets
 
 FIRST = 100_000
 """The first seed that teaches."""
 TRIED_STILLS, TRIED_STREETS = tuple(range(80_000, 80_012)), (80_000, 80_001)
 HELD_STILLS, HELD_STREETS = tuple(range(90_000, 90_006)), (90_000, 90_001, 90_002)
-SAMPLES = 9
-"""Rays through each pixel of a sharp picture."""
-OF_A_STREET = 24
-"""Places in each street, which takes longer to build than to photograph."""
 
 
 def rendered(
@@ -51,34 +49,17 @@ def rendered(
         ResourceError: Mitsuba is not installed, or the folder may not be written to.
     """
     folder = folder / f"{width}x{height}"
-    stills, streets = count - count // 3, count // 3
-    paths = [folder / f"still-{first + i}.npz" for i in range(stills)]
-    for index, path in enumerate(paths):
-        if not path.exists():
-            _write(path, *still_life_place(first + index, width, height, SAMPLES).sharp())
-        tell(index + 1)
-    for done in range(0, streets, OF_A_STREET):
-        seed = first + done // OF_A_STREET
-        places = _street(folder, seed, min(OF_A_STREET, streets - done), width, height)
-        for number, path in enumerate(places):
-            paths.append(path)
-            tell(stills + done + number + 1)
+    stills = of_still_lifes(folder, first, count - count // 3, width, height, _write)
+    streets = of_streets(folder, first, count // 3, width, height, _write)
+    paths = []
+    for path in chain(stills, streets):
+        paths.append(path)
+        tell(len(paths))
     return [_read(path) for path in paths]
 
 
-def _street(folder: Path, seed: int, count: int, width: int, height: int) -> Iterator[Path]:
-    paths = [folder / f"street-{seed}-{i:02d}.npz" for i in range(count)]
-    if all(path.exists() for path in paths):
-        yield from paths
-        return
-    places = street_places(seed, count, width, height, SAMPLES)
-    for path, place in zip(paths, places, strict=True):
-        if not path.exists():
-            _write(path, *place.sharp())
-        yield path
-
-
-def _write(path: Path, light: np.ndarray, nearness: np.ndarray) -> None:
+def _write(path: Path, place: Place) -> None:
+    light, nearness = place.sharp()
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, light=light.astype(np.float16), nearness=nearness)
 

@@ -14,7 +14,7 @@ from recon.defocus import blur
 from recon.errors import UsageError
 from recon.networks.bokeh_network import BokehNetwork
 from recon.networks.bokeh_pairs import DISTANT, BokehPairs, PairMaker
-from recon.networks.course import Course, check_schedule
+from recon.networks.course import Course, check_schedule, warm_restarts
 from recon.srgb import to_srgb
 
 WIDTH, HEIGHT = 192, 144
@@ -58,7 +58,7 @@ class BokehTrainSettings:
         Raises:
             UsageError: a number is out of its range.
         """
-        check_schedule(self, ("pairs", "made"))
+        check_schedule(self, ("cycle", "pairs", "made"))
         if self.scenes < 0:
             raise UsageError(f"--scenes {self.scenes}: expected 0 or more.")
         for name in ("measured", "smooth"):
@@ -85,6 +85,9 @@ class BokehTraining(Course[BokehTrainSettings, BokehNetwork]):
 
     def _beginning(self) -> BokehNetwork:
         return BokehNetwork()
+
+    def _rate(self) -> float:
+        return warm_restarts(self.step, self.settings.cycle)
 
     def _losses(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return how far the photos made are off, and the same in dB."""

@@ -28,10 +28,6 @@ class Schedule(Protocol):
         """Optimisation steps."""
 
     @property
-    def cycle(self) -> int:
-        """Steps in which the rate falls once."""
-
-    @property
     def rate(self) -> float:
         """Adam's, at its highest."""
 
@@ -67,9 +63,9 @@ class Course(abc.ABC, Generic[Settings, Network]):
     def _losses(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return weighted losses of this step, whose sum is to be made small, and other figures."""
 
+    @abc.abstractmethod
     def _rate(self) -> float:
         """Return the factor of the rate at this step."""
-        return rate_at(self.step, self.settings.cycle)
 
     @property
     def done(self) -> bool:
@@ -147,17 +143,17 @@ def check_schedule(settings: Schedule, counts: tuple[str, ...]) -> None:
     Raises:
         UsageError: a number is out of its range.
     """
-    for name in ("steps", "cycle", *counts):
+    for name in ("steps", *counts):
         if getattr(settings, name) < 1:
             raise UsageError(f"--{name} {getattr(settings, name)}: expected 1 or more.")
     if not (math.isfinite(settings.rate) and settings.rate > 0):
         raise UsageError(f"--rate {settings.rate}: expected more than 0.")
 
 
-def rate_at(step: int, cycle: int) -> float:
-    """Return the factor of the rate: warm restarts (Loshchilov and Hutter 2017), each half as warm.
+def warm_restarts(step: int, cycle: int) -> float:
+    """Return the factor of a rate that begins again and again (Loshchilov and Hutter 2017).
 
-    It rises over the first 5 % of a cycle, and falls as a cosine.
+    It rises over the first 5 % of a cycle, and falls as a cosine; each cycle is half as warm.
     """
     done, share = step // cycle, (step % cycle) / cycle
     whole = min(1.0, share / 0.05 + 0.02) * 0.5 * (1 + math.cos(math.pi * share))

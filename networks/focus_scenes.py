@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recon.datasets.synthetic.places import Place, still_life_place, street_places
+from recon.datasets.synthetic.places import Place
 from recon.errors import DataError, first_line
 from recon.files import replacing
 from recon.networks.focus_examples import Photograph
 from recon.networks.meter_canvas import MeterVariant
+from recon.networks.place_files import of_still_lifes, of_streets
 from recon.srgb import to_srgb
 from recon.types import Camera, DepthMap
 
@@ -23,10 +24,6 @@ FIRST, TRIED = 100_000, 80_000
 """The first seed that teaches, and the first that decides between designs."""
 SIZE: dict[MeterVariant, tuple[int, int]] = {"kitti": (512, 184), "nyu": (320, 240)}
 """px; a street's camera sees as many rows as METER's, and somewhat fewer columns."""
-SAMPLES = 9
-"""Rays through each pixel."""
-OF_A_STREET = 24
-"""Photos in each street, which takes longer to build than to photograph."""
 
 
 def rendered(
@@ -45,30 +42,10 @@ def rendered(
         DataError: a file in the folder is not such a photo.
         ResourceError: Mitsuba is not installed, or the folder may not be written to.
     """
-    made = _streets if variant == "kitti" else _still_lifes
-    for index, path in enumerate(made(folder, first, count)):
+    made = of_streets if variant == "kitti" else of_still_lifes
+    for index, path in enumerate(made(folder, first, count, *SIZE[variant], _write)):
         tell(index + 1)
         yield _read(path)
-
-
-def _still_lifes(folder: Path, first: int, count: int) -> Iterator[Path]:
-    for seed in range(first, first + count):
-        path = folder / f"still-{seed}.npz"
-        if not path.exists():
-            _write(path, still_life_place(seed, *SIZE["nyu"], SAMPLES))
-        yield path
-
-
-def _streets(folder: Path, first: int, count: int) -> Iterator[Path]:
-    for begin in range(0, count, OF_A_STREET):
-        seed, places = first + begin // OF_A_STREET, min(OF_A_STREET, count - begin)
-        paths = [folder / f"street-{seed}-{i:02d}.npz" for i in range(places)]
-        if not all(path.exists() for path in paths):
-            there = street_places(seed, places, *SIZE["kitti"], SAMPLES)
-            for path, place in zip(paths, there, strict=True):
-                if not path.exists():
-                    _write(path, place)
-        yield from paths
 
 
 def _write(path: Path, place: Place) -> None:

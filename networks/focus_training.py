@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from recon.errors import UsageError
-from recon.networks.course import Course, check_schedule
+from recon.networks.course import Course, check_schedule, warm_restarts
 from recon.networks.focus_examples import NEAREST, Examples
 from recon.networks.focus_losses import distillation, edge_guided, scale_invariant_log
 from recon.networks.focus_meter import MeterFocus, StackName
@@ -65,7 +65,7 @@ class FocusTrainSettings:
         Raises:
             UsageError: a number is out of its range.
         """
-        check_schedule(self, ("batch",))
+        check_schedule(self, ("cycle", "batch"))
         if self.scenes < 0 or not (self.scenes or self.rgbd):
             raise UsageError(
                 f"--scenes {self.scenes}: nothing to learn from; expected 1 or more, or --rgbd."
@@ -108,6 +108,9 @@ class FocusTraining(Course[FocusTrainSettings, MeterFocus]):
 
     def _beginning(self) -> MeterFocus:
         return MeterFocus(self.settings.variant, self.settings.stack)
+
+    def _rate(self) -> float:
+        return warm_restarts(self.step, self.settings.cycle)
 
     def _losses(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return the three losses, and AbsRel with and without the attention."""

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from recon.errors import UsageError
 from recon.evidence.coc import CocMap
+from recon.matching.semi_global import Steps, cheapest, smoothed
 from recon.networks.bands import smooth
 from recon.networks.fusion import log_likelihood
-from recon.networks.semi_global import aggregated, refined
 from recon.networks.stack_misfit import graininess, misfits
 from recon.srgb import to_linear
 from recon.types import ThinLens
@@ -21,6 +22,8 @@ ALONE = 0.075
 FADES, FADES_IN_NOISE = 1.0, 2.5
 """Powers of 2 / slices by which more of them take from it: together they say more and more, and
 noise takes more from a slice alone."""
+STEPS = Steps(small=0.6, jump=6.0, edge=50.0, least=0.6)
+"""In units of what the best depths leave of a misfit."""
 LEAST = 5e-4
 """Misfit in linear light below which photos are equal; 8 bits round by more."""
 
@@ -72,7 +75,7 @@ def stack_depth(
     fades = FADES + (FADES_IN_NOISE - FADES) * graininess(light)
     weight = ALONE * (2 / len(pixels)) ** fades
     costs = left / unit - weight * log_likelihood(maps, lenses, planes)
-    place = refined(aggregated(costs, _guide(pixels, lenses, planes[left.argmin(0)])))
+    place = _place(costs, _guide(pixels, lenses, planes[left.argmin(0)]))
     return StackDepth(planes[0] + place * (planes[1] - planes[0]), _sure(costs, place))
 
 
@@ -80,6 +83,13 @@ def between(lenses: Sequence[ThinLens], count: int = 65) -> Float[Tensor, " n"]:
     """Return inverse depths from the farthest plane of focus to the nearest."""
     focused = [float(lens.inverse_focus) for lens in lenses]
     return torch.linspace(min(focused), max(focused), count)
+
+
+def _place(costs: Float[Tensor, "n h w"], guide: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
+    """Return which plane is the best, where neighbours change little unless the guide does."""
+    by_pixel = costs.permute(1, 2, 0).contiguous().numpy()
+    paths = smoothed(by_pixel, guide.numpy(), STEPS)
+    return torch.from_numpy(cheapest(paths, np.arange(len(costs), dtype=np.float32)))
 
 
 def _guide(

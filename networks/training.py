@@ -64,16 +64,9 @@ class TrainSettings:
             raise UsageError("--stacks are learned from without labels: give --mode siamese too.")
         if self.stacks and self.rgbd:
             raise UsageError("--stacks and --rgbd are learned from alone: give one of them.")
-        if self.stacks and self.rgbd:
-            raise UsageError("--stacks and --rgbd are two sources of photos; give one of them.")
         for name, value in asdict(self.weights).items():
             if not (math.isfinite(value) and value >= 0):
                 raise UsageError(f"--weights.{name} {value}: expected 0 or more.".replace("_", "-"))
-
-    @property
-    def cycle(self) -> int:
-        """Steps in which the rate falls once: all."""
-        return self.steps
 
 
 @final

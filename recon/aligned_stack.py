@@ -36,8 +36,7 @@ class MovedPhoto(Photo):
 
     def valid(self) -> Bool[Tensor, "h w"] | None:
         """Return what both the slice and the middle one saw."""
-        height, width = self.photo.pixels().shape[:2]
-        inside = torch.from_numpy(self.alignment.seen(self.index, height, width))
+        inside = torch.from_numpy(self.alignment.seen(self.index))
         given = self.photo.valid()
         return inside if given is None else inside & given
 

@@ -39,6 +39,8 @@ class Alignment:
     """The slice that stays as it is."""
     moved: tuple[float, ...]
     """px; how far the corner that moves most does, of each slice."""
+    height: int
+    width: int
 
     def warped(self, index: int, pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
         """Return a slice as the reference's camera saw it; what it did not see is mirrored."""
@@ -52,8 +54,9 @@ class Alignment:
         )
         return seen
 
-    def seen(self, index: int, height: int, width: int) -> Bool[np.ndarray, "h w"]:
-        """Return which pixels of the reference a slice of that size saw."""
+    def seen(self, index: int) -> Bool[np.ndarray, "h w"]:
+        """Return which pixels of the reference a slice saw."""
+        height, width = self.height, self.width
         rows, columns = np.mgrid[0:height, 0:width] + 0.5
         at = self.homographies[index] @ np.stack([columns, rows, np.ones_like(rows)]).reshape(3, -1)
         x, y = at[:2] / at[2]
@@ -100,7 +103,7 @@ def align(slices: Sequence[UInt8[np.ndarray, "h w 3"]], names: Sequence[str]) ->
     for name, far in zip(names, moved, strict=True):
         if far > FARTHEST * max(height, width):
             raise _unlike(name, f"its corners would have to move by {far:.0f} px")
-    return Alignment(whole, reference, tuple(moved.tolist()))
+    return Alignment(whole, reference, tuple(moved.tolist()), height, width)
 
 
 def _registered(

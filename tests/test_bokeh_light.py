@@ -10,6 +10,7 @@ import torch
 
 from recon.commands.stop import StopRequest
 from recon.commands.train_bokeh_generator import TrainBokehGenerator
+from recon.commands.training_run import TrainingRun
 from recon.datasets.synthetic.painted import Painted
 from recon.defocus import blur_stack
 from recon.errors import DataError, StoppedError, UsageError
@@ -90,9 +91,9 @@ def test_a_training_that_is_stopped_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr("recon.commands.training_run.StopRequest", AfterOne)
         with pytest.raises(StoppedError, match="recon train bokeh-generator --output"):
-            TrainBokehGenerator(tmp_path / "out", SMALL, validation=1, quiet=True)()
-    TrainBokehGenerator(tmp_path / "out", validation=1, quiet=True)()
-    TrainBokehGenerator(tmp_path / "straight", SMALL, validation=1, quiet=True)()
+            TrainBokehGenerator(TrainingRun(tmp_path / "out", quiet=True), SMALL, validation=1)()
+    TrainBokehGenerator(TrainingRun(tmp_path / "out", quiet=True), validation=1)()
+    TrainBokehGenerator(TrainingRun(tmp_path / "straight", quiet=True), SMALL, validation=1)()
     stopped, straight = (Path(line) for line in capsys.readouterr().out.split())
     assert stopped.read_bytes() == straight.read_bytes()
     log = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]

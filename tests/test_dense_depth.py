@@ -16,9 +16,9 @@ from recon.config import FitSettings
 from recon.datasets.reader import ReadOptions
 from recon.dense_points import SHARE, with_dense_points
 from recon.errors import DataError
-from recon.matching.dense_depth import DenseOptions, dense_depths
+from recon.matching.dense_depth import STEPS, DenseOptions, dense_depths
 from recon.matching.plane_sweep import FLAT, WINDOW, GreyPhoto, photo_costs
-from recon.matching.semi_global import EDGE, JUMP, SMALL_STEP, cheapest, smoothed
+from recon.matching.semi_global import cheapest, smoothed
 from recon.start_points import Start
 from recon.types import Camera, Capture, Photo, View
 
@@ -85,11 +85,11 @@ def cheapest_paths(costs: np.ndarray, grey: np.ndarray) -> np.ndarray:
     path = np.zeros((length, depths))
     path[0] = costs[0]
     for i in range(1, length):
-        jump = max(JUMP / (1 + EDGE * abs(grey[i] - grey[i - 1])), 1.5 * SMALL_STEP)
+        jump = max(STEPS.jump / (1 + STEPS.edge * abs(grey[i] - grey[i - 1])), STEPS.least)
         lowest = path[i - 1].min()
         for d in range(depths):
             ways = [path[i - 1][d], lowest + jump]
-            ways += [path[i - 1][e] + SMALL_STEP for e in (d - 1, d + 1) if 0 <= e < depths]
+            ways += [path[i - 1][e] + STEPS.small for e in (d - 1, d + 1) if 0 <= e < depths]
             path[i][d] = costs[i][d] + min(ways) - lowest
     return path
 
@@ -106,7 +106,7 @@ def test_paths_are_added_from_four_sides() -> None:
         line, shade = costs[:, column], grey[:, column]
         both = cheapest_paths(line, shade) + cheapest_paths(line[::-1], shade[::-1])[::-1]
         expected[:, column] += both
-    assert np.allclose(smoothed(costs, grey), expected, atol=1e-5)
+    assert np.allclose(smoothed(costs, grey, STEPS), expected, atol=1e-5)
 
 
 def test_the_cheapest_place_lies_between_planes() -> None:

@@ -9,6 +9,7 @@ import torch
 from stacks import write_stack
 
 from recon.commands.train_siamese import TrainSiamese
+from recon.commands.training_run import TrainingRun
 from recon.errors import DataError, UsageError
 from recon.networks.rerendering import rerender
 from recon.networks.siamese_coc import Lenses, SiameseNetwork
@@ -134,7 +135,7 @@ def test_the_command_keeps_the_scenes_beside_the_network(
     stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = replace(SETTINGS, steps=2, stacks=(str(stack),))
-    TrainSiamese(tmp_path / "out", settings, validation=1, quiet=True)()
+    TrainSiamese(TrainingRun(tmp_path / "out", quiet=True), settings, validation=1)()
     assert Path(capsys.readouterr().out.strip()).is_file()
     assert (tmp_path / "out/scenes/scene-0/config.json").is_file()
     last = json.loads((tmp_path / "out/metrics.jsonl").read_text().splitlines()[-1])

@@ -12,16 +12,16 @@ import torch
 
 from recon.commands.stop import StopRequest
 from recon.commands.train_siamese import TrainSiamese
+from recon.commands.training_run import TrainingRun
 from recon.errors import DataError, StoppedError, UsageError
 from recon.networks.card import card
-from recon.networks.course import rate_at
+from recon.networks.course import warm_restarts
 from recon.networks.fusion import shift
 from recon.networks.photographs import Photographer, Wear, noisy
 from recon.networks.scenes import DepthPhotos
 from recon.networks.siamese_coc import SiameseNetwork
 from recon.networks.stored import load_network
-from recon.networks.training import Training, TrainSettings
-from recon.networks.training import rate_at as rate_until
+from recon.networks.training import Training, TrainSettings, rate_at
 from recon.networks.validation import Figures
 from recon.pictures import write_png
 
@@ -74,21 +74,21 @@ def test_training_goes_on_as_if_it_had_not_stopped(mode: str, tmp_path: Path) ->
 
 
 def test_the_rate_rises_then_falls() -> None:
-    rates = [rate_at(step, 100) for step in (0, 5, 50, 99)]
+    rates = [warm_restarts(step, 100) for step in (0, 5, 50, 99)]
     assert rates[0] < 0.05 < rates[2] < rates[1] < 1
     assert rates[3] < 0.001
-    assert rate_at(150, 100) == pytest.approx(rates[2] / 2)
+    assert warm_restarts(150, 100) == pytest.approx(rates[2] / 2)
 
 
 def test_the_rate_stays_until_it_falls() -> None:
-    rates = [rate_until(step, 1000) for step in (0, 50, 100, 690, 850, 999)]
+    rates = [rate_at(step, 1000) for step in (0, 50, 100, 690, 850, 999)]
     assert rates[0] == pytest.approx(0.01)
     assert rates[2] == rates[3] == 1
     assert rates[1] == pytest.approx(0.51)
     assert rates[4] == pytest.approx(0.5)
     assert 0 < rates[5] < 0.001
     # So a training can be made longer while its rate stays.
-    assert all(rate_until(step, 1000) == rate_until(step, 3000) for step in range(0, 700, 50))
+    assert all(rate_at(step, 1000) == rate_at(step, 3000) for step in range(0, 700, 50))
 
 
 def rgbd_capture(folder: Path, holes: bool = False) -> None:
@@ -146,7 +146,7 @@ def test_photos_with_depth_teach_too(tmp_path: Path) -> None:
 def test_the_command_writes_weights_card_and_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    TrainSiamese(tmp_path / "out", SMALL, validation=2, quiet=True)()
+    TrainSiamese(TrainingRun(tmp_path / "out", quiet=True), SMALL, validation=2)()
     weights = Path(capsys.readouterr().out.strip())
     assert load_network(weights).training is False
     log = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
@@ -155,10 +155,10 @@ def test_the_command_writes_weights_card_and_log(
     assert '"seed": 0' in card
     assert "2 pairs of other painted scenes" in card
     with pytest.raises(UsageError, match="other settings"):
-        TrainSiamese(tmp_path / "out", replace(SMALL, seed=2))()
+        TrainSiamese(TrainingRun(tmp_path / "out"), replace(SMALL, seed=2))()
     (tmp_path / "out/training.safetensors").write_bytes(b"no")
     with pytest.raises(DataError, match=r"training\.safetensors"):
-        TrainSiamese(tmp_path / "out")()
+        TrainSiamese(TrainingRun(tmp_path / "out"))()
 
 
 @pytest.mark.parametrize(
@@ -182,9 +182,9 @@ def test_a_training_that_is_stopped_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr("recon.commands.training_run.StopRequest", AfterTwo)
         with pytest.raises(StoppedError, match=f"step 2 and saved.*--output {tmp_path}/out"):
-            TrainSiamese(tmp_path / "out", SMALL, validation=1, quiet=True)()
+            TrainSiamese(TrainingRun(tmp_path / "out", quiet=True), SMALL, validation=1)()
     assert not (tmp_path / "out/siamese_coc.safetensors").exists()
-    TrainSiamese(tmp_path / "out", validation=1, quiet=True)()
-    TrainSiamese(tmp_path / "straight", SMALL, validation=1, quiet=True)()
+    TrainSiamese(TrainingRun(tmp_path / "out", quiet=True), validation=1)()
+    TrainSiamese(TrainingRun(tmp_path / "straight", quiet=True), SMALL, validation=1)()
     stopped, straight = (Path(line) for line in capsys.readouterr().out.split())
     assert stopped.read_bytes() == straight.read_bytes()

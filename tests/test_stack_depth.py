@@ -11,8 +11,8 @@ from recon.datasets.synthetic.painted import paint
 from recon.defocus import blur
 from recon.errors import UsageError
 from recon.evidence.coc import CocMap
-from recon.networks.semi_global import SMALL, aggregated, refined
-from recon.networks.stack_depth import between, stack_depth
+from recon.matching.semi_global import cheapest, smoothed
+from recon.networks.stack_depth import STEPS, between, stack_depth
 from recon.networks.stack_misfit import DISCS, Blurs, disc, misfits, noise, variance
 from recon.optics import signed_coc, thin_lens
 from recon.srgb import to_srgb
@@ -93,7 +93,7 @@ def test_a_path_costs_what_a_plain_search_finds() -> None:
     n, k = 5, 7
 
     def step(a: int, b: int) -> float:
-        return 0.0 if a == b else SMALL if abs(a - b) == 1 else 6.0
+        return 0.0 if a == b else STEPS.small if abs(a - b) == 1 else STEPS.jump
 
     def search(row: torch.Tensor) -> torch.Tensor:
         best = [row[:, 0].tolist()]
@@ -108,19 +108,20 @@ def test_a_path_costs_what_a_plain_search_finds() -> None:
 
     row = costs[:, 0]
     ways = search(row), search(row.flip(1)).flip(1)
-    found = aggregated(costs, flat)[:, 0]
+    by_pixel = costs.permute(1, 2, 0).contiguous().numpy()
+    found = torch.from_numpy(smoothed(by_pixel, flat.numpy(), STEPS))[0].T
     # Each way counts from its own least, and up and down there is nothing but the cost itself.
     for at in range(k):
         expected = sum(way[:, at] for way in ways) + 2 * row[:, at]
-        apart = 4 * found[:, at] - expected
+        apart = found[:, at] - expected
         assert float(apart.max() - apart.min()) == pytest.approx(0, abs=1e-4)
 
 
 def test_the_place_of_a_parabola_is_exact() -> None:
-    at = torch.arange(9.0)[:, None, None]
-    true = torch.tensor([[2.3, 5.9], [4.0, 7.4]])
-    assert torch.allclose(refined((at - true) ** 2), true, atol=1e-4)
-    assert float(refined(at.expand(9, 1, 1).clone())) == 0
+    at = np.arange(9, dtype=np.float32)
+    true = np.array([[2.3, 5.9], [4.0, 7.4]], np.float32)
+    assert np.allclose(cheapest((at - true[..., None]) ** 2, at), true, atol=1e-4)
+    assert float(cheapest(at[None, None], at)[0, 0]) == 0
 
 
 def test_a_painted_stack_gives_its_depth_without_a_network() -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 from recon.datasets.draft import Progress, draft
 from recon.datasets.synthetic import points, writer
 from recon.datasets.synthetic.camera import Pinhole
-from recon.datasets.synthetic.lens import Lens
+from recon.datasets.synthetic.lens import Lens, framing_focal_length_mm
 from recon.datasets.synthetic.renderer import Renderer
 from recon.datasets.synthetic.rig import CAMERA_AXES, Pose
 from recon.datasets.synthetic.settings import PhotoSettings, StackSettings
@@ -91,8 +91,7 @@ def _frame(at: np.ndarray, path: str) -> writer.Json:
 
 def _lens(pinhole: Pinhole, diameter: float, focus_distance: float) -> Lens:
     """Return the lens of an aperture that frames the pinhole's picture when focused."""
-    to_sensor = pinhole.focal_length * SENSOR_WIDTH_MM / pinhole.width
-    focal_length = 1 / (1 / to_sensor + 1 / (1e3 * focus_distance))
+    focal_length = framing_focal_length_mm(pinhole, focus_distance, SENSOR_WIDTH_MM)
     f_number = 1e-3 * focal_length / diameter
     return Lens(f_number, focal_length, focus_distance, SENSOR_WIDTH_MM)
 

@@ -42,10 +42,7 @@ def lens_of(settings: StreetSettings, pinhole: Pinhole, number: int) -> Lens:
 def framing(
     pinhole: Pinhole, f_number: float, focus_distance: float, sensor_width_mm: float
 ) -> Lens:
-    """Choose the focal length that frames the pinhole camera's picture when focused.
-
-    The sensor stands at the image distance v with 1/f = 1/v + 1/s, and v is the pinhole's focal
-    length in the sensor's units (Hecht, Optics, section 5.2).
+    """Return the lens of an f-number that frames the pinhole camera's picture when focused.
 
     Args:
         pinhole: frames the picture.
@@ -53,6 +50,17 @@ def framing(
         focus_distance: s, in metres.
         sensor_width_mm: of the sensor.
     """
-    v = pinhole.focal_length * sensor_width_mm / pinhole.width
-    focal_length = 1 / (1 / v + 1 / (1e3 * focus_distance))
+    focal_length = framing_focal_length_mm(pinhole, focus_distance, sensor_width_mm)
     return Lens(f_number, focal_length, focus_distance, sensor_width_mm)
+
+
+def framing_focal_length_mm(
+    pinhole: Pinhole, focus_distance: float, sensor_width_mm: float
+) -> float:
+    """Return the focal length that frames the pinhole camera's picture when focused.
+
+    The sensor stands at the image distance v with 1/f = 1/v + 1/s, and v is the pinhole's focal
+    length in the sensor's units (Hecht, Optics, section 5.2).
+    """
+    v = pinhole.focal_length * sensor_width_mm / pinhole.width
+    return 1 / (1 / v + 1 / (1e3 * focus_distance))

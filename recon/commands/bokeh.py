@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from recon.commands.progress import counting
+from recon.commands.single_photo import check_focal_px, no_focal_length, stated_camera
 from recon.datasets.decode import decode
 from recon.datasets.photo_header import read_header
 from recon.errors import UsageError
@@ -66,10 +67,10 @@ class Bokeh:
             raise UsageError(
                 f"--focus-distance {self.focus_distance}: expected more than 0, or inf."
             )
-        if self.focal_px is not None and not 0 < self.focal_px < math.inf:
-            raise UsageError(f"--focal-px {self.focal_px}: expected more than 0.")
+        check_focal_px(self.focal_px)
         pixels = torch.from_numpy(decode(self.image, upright=True, background=(0.0, 0.0, 0.0)))
-        camera = self._camera(pixels)
+        height, width, _ = pixels.shape
+        camera = stated_camera(read_header(self.image).exif, width, height, self.focal_px)
         maker = self._maker(camera)
         sharp = pixels.permute(2, 0, 1).float() / 255
         files = []
@@ -94,17 +95,6 @@ class Bokeh:
         write_text(path, json.dumps(about, indent=1) + "\n")
         print(path)
 
-    def _camera(self, pixels: UInt8[Tensor, "h w 3"]) -> Camera | None:
-        """Return the photo's camera, where its focal length is known."""
-        height, width, _ = pixels.shape
-        focal = self.focal_px
-        equivalent = read_header(self.image).exif.focal_length_35mm
-        if focal is None and equivalent is not None:
-            focal = equivalent / 36 * max(width, height)
-        if focal is None:
-            return None
-        return Camera(torch.eye(4), focal, focal, width / 2, height / 2, width, height)
-
     def _maker(self, camera: Camera | None) -> BokehGenerator:
         inverse_focus = 1 / self.focus_distance
         if self.generator == "light":
@@ -117,10 +107,7 @@ class Bokeh:
                 )
             return FluxBokeh.found(self.weights)
         if camera is None:
-            raise UsageError(
-                f"{self.image}: its EXIF does not say the focal length, which metres need; give it "
-                "in pixels with --focal-px."
-            )
+            raise no_focal_length(self.image)
         prior = choose_prior(PriorChoice(self.prior, self.weights))
 
         def depth_of(pixels: UInt8[Tensor, "h w 3"], seen_by: Camera | None) -> DepthMap:

@@ -11,6 +11,12 @@ import torch
 import tyro
 
 from recon.commands.progress import counting
+from recon.commands.single_photo import (
+    centred_camera,
+    check_focal_px,
+    no_focal_length,
+    stated_camera,
+)
 from recon.datasets.decode import decode
 from recon.datasets.photo_header import read_header
 from recon.errors import UsageError
@@ -62,8 +68,7 @@ class Prior:
         """Write the files, and print the JSON's paths."""
         if not self.images:
             raise UsageError("recon prior needs photos: recon prior --model meter-kitti photo.jpg")
-        if self.focal_px is not None and not (math.isfinite(self.focal_px) and self.focal_px > 0):
-            raise UsageError(f"--focal-px {self.focal_px}: expected more than 0.")
+        check_focal_px(self.focal_px)
         if not (math.isfinite(self.files_steps) and self.files_steps > 0):
             raise UsageError(f"--files-steps {self.files_steps}: expected more than 0.")
         if (self.lens_strength is None) != (self.focus_distance is None):
@@ -101,19 +106,12 @@ class Prior:
         exif = read_header(path).exif
         pixels = torch.from_numpy(decode(path, upright=True, background=(0.0, 0.0, 0.0)))
         height, width, _ = pixels.shape
-        focal = self.focal_px
-        if focal is None and exif.focal_length_35mm is not None:
-            focal = exif.focal_length_35mm / 36 * max(width, height)
-        if focal is None and prior.uses_focal_length:
-            raise UsageError(
-                f"{path}: its EXIF does not say the focal length, which metres need; give it in "
-                "pixels with --focal-px."
-            )
+        known = stated_camera(exif, width, height, self.focal_px)
+        if known is None and prior.uses_focal_length:
+            raise no_focal_length(path)
         # Where it does not matter, any will do.
-        known = focal is not None
-        focal = focal or float(max(width, height))
-        camera = Camera(torch.eye(4), focal, focal, width / 2, height / 2, width, height)
-        return Frame(name, pixels, camera, lens=self._lens(exif, camera if known else None))
+        camera = known or centred_camera(float(max(width, height)), width, height)
+        return Frame(name, pixels, camera, lens=self._lens(exif, known))
 
     def _lens(self, exif: Exif, camera: Camera | None) -> ThinLens | None:
         if self.lens_strength is not None and self.focus_distance is not None:

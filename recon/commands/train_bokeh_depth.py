@@ -1,9 +1,7 @@
 """`recon train bokeh-depth`: teach METER's encoder to look at a bokeh stack."""
 
-import json
-import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +11,6 @@ import tyro
 from recon.commands.progress import counting
 from recon.commands.training_run import TrainingRun
 from recon.errors import UsageError
-from recon.files import write_text
 from recon.networks.focus_examples import Photograph, examples, photographs
 from recon.networks.focus_scenes import FIRST, TRIED, rendered
 from recon.networks.focus_stacks import stack_maker
@@ -37,8 +34,7 @@ class TrainBokehDepth:
     writes the weights, a model card, the log, and what is needed to go on. METER itself stays.
     """
 
-    output: Path
-    """A folder. Where a training in it was stopped, it goes on, with its own settings."""
+    run: Annotated[TrainingRun, tyro.conf.arg(name="")]
     settings: Annotated[FocusTrainSettings, tyro.conf.arg(name="")] = field(
         default_factory=FocusTrainSettings
     )
@@ -46,10 +42,6 @@ class TrainBokehDepth:
     """METER's; $RECON_WEIGHTS where not given."""
     validation: int = 48
     """Rendered photos that tell how well it does, and do not teach."""
-    threads: int = 1
-    """Of torch. The same number gives the same weights on one machine."""
-    quiet: bool = False
-    """Print errors only."""
 
     def __call__(self) -> None:
         """Render, train, judge, write; print the weights' path.
@@ -61,7 +53,7 @@ class TrainBokehDepth:
         """
         if self.validation < 1:
             raise UsageError(f"--validation {self.validation}: expected 1 or more.")
-        run = TrainingRun("bokeh-depth", self.output, self.threads, self.quiet)
+        run = self.run
         training = run.prepare(FocusTraining, self.settings)
         own = training.settings
         path = weights_of(own.variant).find(self.weights)
@@ -70,19 +62,16 @@ class TrainBokehDepth:
         taught = chain(self._rendered(own, FIRST, own.scenes), photographs(own.rgbd))
         held = examples(self._rendered(own, TRIED, self.validation), own.variant, base, maker)
         training.show(base, examples(mirrored(taught), own.variant, base, maker), held)
-        last = run.finish(training)
+        last = run.finish(training, "bokeh-depth")
         network = training.network.eval()
-        save_focus(network, self.output / file_of(own.variant))
+        save_focus(network, self.run.output / file_of(own.variant))
         figures = judge(network, base, own.variant, held)
         text = focus_card(own, last, figures, run.machine, training.seconds)
-        write_text(self.output / CARD, text)
-        if not self.quiet:
-            print(json.dumps(asdict(figures)), file=sys.stderr)
-        print(self.output / file_of(own.variant))
+        run.deliver(run.output / file_of(own.variant), run.output / CARD, text, figures)
 
     def _rendered(self, own: FocusTrainSettings, first: int, count: int) -> Iterator[Photograph]:
-        folder = self.output / SCENES / own.variant
-        with counting(f"photos from seed {first}", count, self.quiet) as advance:
+        folder = self.run.output / SCENES / own.variant
+        with counting(f"photos from seed {first}", count, self.run.quiet) as advance:
             yield from rendered(folder, own.variant, first, count, advance)
 
 

@@ -1,9 +1,6 @@
 """`recon train bokeh-generator`: teach the network that makes bokeh without depth."""
 
-import json
-import sys
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import tyro
@@ -11,7 +8,6 @@ import tyro
 from recon.commands.progress import counting
 from recon.commands.training_run import TrainingRun
 from recon.errors import UsageError
-from recon.files import write_text
 from recon.networks.bokeh_card import bokeh_card
 from recon.networks.bokeh_light import CARD, FILE
 from recon.networks.bokeh_own_scenes import own_scenes
@@ -34,17 +30,12 @@ class TrainBokehGenerator:
     writes the weights, a model card, the log, and what is needed to go on.
     """
 
-    output: Path
-    """A folder. Where a training in it was stopped, it goes on, with its own settings."""
+    run: Annotated[TrainingRun, tyro.conf.arg(name="")]
     settings: Annotated[BokehTrainSettings, tyro.conf.arg(name="")] = field(
         default_factory=BokehTrainSettings
     )
     validation: int = 64
     """Pairs of photos on which the finished network is judged."""
-    threads: int = 1
-    """Of torch. The same number gives the same weights on one machine."""
-    quiet: bool = False
-    """Print errors only."""
 
     def __call__(self) -> None:
         """Render, train, judge, write; print the weights' path.
@@ -56,21 +47,18 @@ class TrainBokehGenerator:
         """
         if self.validation < 1:
             raise UsageError(f"--validation {self.validation}: expected 1 or more.")
-        run = TrainingRun("bokeh-generator", self.output, self.threads, self.quiet)
+        run = self.run
         training = run.prepare(BokehTraining, self.settings)
         count = training.settings.scenes
         own = list(own_scenes(training.settings.rgbd, WIDTH, HEIGHT))
         unseen = JUDGED if count else 0
-        with counting("scenes", count + unseen, self.quiet) as advance:
-            folder = self.output / SCENES
+        with counting("scenes", count + unseen, run.quiet) as advance:
+            folder = run.output / SCENES
             scenes = rendered(folder, count, WIDTH, HEIGHT, advance)
             others = rendered(folder, unseen, WIDTH, HEIGHT, advance, first=TRIED_STILLS[0])
         training.show([*scenes, *own])
-        last = run.finish(training)
-        save_network(training.network, self.output / FILE)
+        last = run.finish(training, "bokeh-generator")
+        save_network(training.network, run.output / FILE)
         figures = validate_bokeh(training.network.eval(), others, self.validation)
         text = bokeh_card(training.settings, last, figures, run.machine, training.seconds)
-        write_text(self.output / CARD, text)
-        if not self.quiet:
-            print(json.dumps(asdict(figures)), file=sys.stderr)
-        print(self.output / FILE)
+        run.deliver(run.output / FILE, run.output / CARD, text, figures)

@@ -1,16 +1,12 @@
 """`recon train siamese`: teach the network that tells blur."""
 
-import json
-import sys
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import tyro
 
 from recon.commands.training_run import TrainingRun
 from recon.errors import UsageError
-from recon.files import write_text
 from recon.networks.card import card
 from recon.networks.stored import CARD, FILE, save_network
 from recon.networks.training import Training, TrainSettings
@@ -27,17 +23,12 @@ class TrainSiamese:
     Writes the weights, a model card, the log, and what is needed to go on.
     """
 
-    output: Path
-    """A folder. Where a training in it was stopped, it goes on, with its own settings."""
+    run: Annotated[TrainingRun, tyro.conf.arg(name="")]
     settings: Annotated[TrainSettings, tyro.conf.arg(name="")] = field(
         default_factory=TrainSettings
     )
     validation: int = 64
     """Pairs of photos on which the finished network is judged."""
-    threads: int = 1
-    """Of torch. The same number gives the same weights on one machine."""
-    quiet: bool = False
-    """Print errors only."""
 
     def __call__(self) -> None:
         """Train, judge, write; print the weights' path.
@@ -48,15 +39,12 @@ class TrainSiamese:
         """
         if self.validation < 1:
             raise UsageError(f"--validation {self.validation}: expected 1 or more.")
-        run = TrainingRun("siamese", self.output, self.threads, self.quiet)
+        run = self.run
         training = run.prepare(Training, self.settings)
         if training.settings.stacks:
-            training.source = pairs_of_stacks(training.settings, self.output / SCENES)
-        last = run.finish(training)
-        save_network(training.network, self.output / FILE)
+            training.source = pairs_of_stacks(training.settings, run.output / SCENES)
+        last = run.finish(training, "siamese")
+        save_network(training.network, run.output / FILE)
         figures = validate(training.network.eval(), self.validation)
         text = card(training.settings, last, figures, run.machine, training.seconds)
-        write_text(self.output / CARD, text)
-        if not self.quiet:
-            print(json.dumps(asdict(figures)), file=sys.stderr)
-        print(self.output / FILE)
+        run.deliver(run.output / FILE, run.output / CARD, text, figures)

@@ -3,7 +3,7 @@
 import json
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,11 +25,12 @@ C = TypeVar("C", bound=Course[Any, Any])
 class TrainingRun:
     """Where and how to train; the folder holds the log, and what is needed to go on."""
 
-    network: str
-    """What `recon train` calls it."""
     output: Path
-    threads: int
-    quiet: bool
+    """A folder. Where a training in it was stopped, it goes on, with its own settings."""
+    threads: int = 1
+    """Of torch. The same number gives the same weights on one machine."""
+    quiet: bool = False
+    """Print errors only."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot run.
@@ -68,8 +69,12 @@ class TrainingRun:
             )
         return found
 
-    def finish(self, training: Course[Any, Any]) -> dict[str, float]:
+    def finish(self, training: Course[Any, Any], network: str) -> dict[str, float]:
         """Run to the end, and return the means of the last steps.
+
+        Args:
+            training: as it was prepared.
+            network: what `recon train` calls it.
 
         Raises:
             StoppedError: the user stopped it; it can go on.
@@ -92,9 +97,23 @@ class TrainingRun:
             training.save(state)
             raise StoppedError(
                 f"stopped at step {training.step} and saved. Continue with: recon train "
-                f"{self.network} --output {self.output}"
+                f"{network} --output {self.output}"
             )
         return {name: value for name, value in json.loads(lines[-1]).items() if name != "step"}
+
+    def deliver(self, weights: Path, card: Path, text: str, figures: Any) -> None:
+        """Write the model card, and print what a finished network is worth and where it is.
+
+        Args:
+            weights: of the network, which are there.
+            card: where the card goes.
+            text: of the card.
+            figures: a dataclass.
+        """
+        write_text(card, text)
+        if not self.quiet:
+            print(json.dumps(asdict(figures)), file=sys.stderr)
+        print(weights)
 
 
 def _means(events: list[dict[str, float]]) -> dict[str, float]:

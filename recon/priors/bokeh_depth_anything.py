@@ -14,7 +14,7 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from recon.errors import DataError, first_line
@@ -39,7 +39,7 @@ PUBLISHED = (10.0, 20.0, 30.0)
 """K as the published code counts it: half of ours, since it counts radii."""
 FARTHEST = 80
 """Metres; the published network answers with a share of it."""
-VERSION = "2"
+VERSION = "3"
 """Of the code around the network; results of another are not reused."""
 
 
@@ -74,24 +74,12 @@ class BokehDepthAnything(DepthPrior):
         factor = math.sqrt(camera.fx * across * camera.fy * down) / focal
         image = torch.from_numpy(window.resized(frame.pixels.numpy())).permute(2, 0, 1) / 255
         image = image.clamp(0, 1)
-        maker = FromDepth(lambda pixels, _: self._metres(pixels, factor), self.identity())
+        said = factor * self._answer(image[None], (0.0,))
+        maker = FromDepth(lambda *_: DepthMap(said, said > 0), self.identity())
         stack = torch.cat([image[None], maker.stack(image, [2 * k for k in PUBLISHED])])
-        found = self._depth(window, stack, (0.0, *PUBLISHED), factor)
-        alone = self._depth(window, image[None], (0.0,), factor)
-        trust = torch.where(found.valid, agreement(found.z, alone.z), 0.0)
+        found = _read(window, factor * self._answer(stack, (0.0, *PUBLISHED)))
+        trust = torch.where(found.valid, agreement(found.z, _read(window, said).z), 0.0)
         return PriorDepth(found, trust)
-
-    def _metres(self, pixels: UInt8[Tensor, "h w 3"], factor: float) -> DepthMap:
-        """Return what the sharp photo says, at the size of the network's input."""
-        z = factor * self._answer(pixels.permute(2, 0, 1)[None] / 255, (0.0,))
-        return DepthMap(z, z > 0)
-
-    def _depth(
-        self, window: Window, stack: Tensor, strengths: tuple[float, ...], factor: float
-    ) -> DepthMap:
-        z = window.read(self._answer(stack, strengths).numpy()) * np.float32(factor)
-        valid = torch.from_numpy(np.isfinite(z) & (z > 0))
-        return DepthMap(torch.where(valid, torch.from_numpy(z), 0.0), valid)
 
     def _answer(
         self, stack: Float[Tensor, "f 3 h w"], strengths: tuple[float, ...]
@@ -111,6 +99,13 @@ class BokehDepthAnything(DepthPrior):
     @cached_property
     def _networks(self) -> tuple[Any, DptFocus]:
         return load_published(self.weights)
+
+
+def _read(window: Window, metres: Float[Tensor, "h w"]) -> DepthMap:
+    """Return depth at the photo's size."""
+    z = window.read(metres.numpy())
+    valid = torch.from_numpy(np.isfinite(z) & (z > 0))
+    return DepthMap(torch.where(valid, torch.from_numpy(z), 0.0), valid)
 
 
 def load_published(path: Path) -> tuple[Any, DptFocus]:
